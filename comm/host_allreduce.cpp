@@ -1,0 +1,190 @@
+// Flags in the shared memory, the sum of one part by each rank, and the rails that go on from host to host.
+#include "comm/host_allreduce.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "comm/tree_sum.h"
+#include "core/error.h"
+
+namespace lockstep {
+
+namespace {
+
+void require(bool condition, const char* rule) {
+    if (!condition) throw Error(ExitCode::kInternal, fmt::format("HostAllreduce: {}", rule));
+}
+
+std::size_t round_up(std::size_t count, std::size_t unit) { return (count + unit - 1) / unit * unit; }
+
+// A segment: the rank's flags, then its arenas, each on a cache line of its own. A flag holds the number of
+// the last step for which it was raised.
+constexpr std::size_t kEnded = 0;
+std::size_t ready(std::size_t flight) { return 1 + 2 * flight; }
+std::size_t summed(std::size_t flight) { return 2 + 2 * flight; }
+
+std::size_t flags_bytes(const HostAllreduce::Shape& shape) {
+    return round_up((1 + 2 * shape.flights) * sizeof(std::uint64_t), kAlignment_bytes);
+}
+std::size_t arena_bytes(const HostAllreduce::Shape& shape) {
+    return round_up(shape.arena_count * sizeof(float), kAlignment_bytes);
+}
+
+/// Values below which a part's own messages and cache lines cost more than a second adder saves.
+constexpr std::size_t kLeast_part = 128;
+
+bool same_nodes(const LeafPartition& a, const LeafPartition& b) {
+    return a.leaves == b.leaves && a.nodes == b.nodes && a.first_node == b.first_node && a.merges == b.merges;
+}
+
+}  // namespace
+
+HostAllreduce::Group HostAllreduce::make_group(const Communicator& comm, const HostLayout& wanted,
+                                               std::size_t segment_bytes) {
+    require(wanted.ranks() == comm.size(), "the layout is for another number of ranks");
+    Communicator host = comm.split(wanted.host_of(comm.rank()));
+    std::optional<HostMemory> memory = HostMemory::allocate(host, segment_bytes);
+    if (!memory) {
+        host = host.split(host.rank());
+        memory.emplace(HostMemory::allocate(host, segment_bytes).value());
+    }
+    // A host's label is one of its ranks, the lowest.
+    const auto label = static_cast<std::size_t>(host.min(static_cast<std::int64_t>(comm.rank())));
+    return {std::move(host), std::move(*memory), HostLayout(comm.allgather_value(label))};
+}
+
+HostAllreduce::HostAllreduce(const Communicator& comm, const HostLayout& wanted, Shape shape)
+    : shape_(shape),
+      group_(make_group(comm, wanted, flags_bytes(shape) + shape.arenas * arena_bytes(shape))),
+      rank_(comm.rank()),
+      local_rank_(group_.host.rank()),
+      rails_(layout().fewest_ranks()),
+      // The ranks on no rail make up one more, which is not used.
+      rail_(comm.split(std::min(local_rank_, rails_), layout().host_of(comm.rank()))),
+      spin_(group_.host) {
+    require(shape.arenas > 0, "at least one arena");
+    flights_.reserve(shape.flights);
+    for (std::size_t flight = 0; flight < shape.flights; ++flight) {
+        flights_.push_back({TreeAllreduce<float>(rail_, static_cast<int>(flight))});
+    }
+}
+
+void HostAllreduce::begin(const LeafPartition& partition) {
+    require(partition.ranks() == layout().ranks(), "the partition is for another number of ranks");
+    require(partition.node_count(rank_) <= shape_.arenas, "more nodes than arenas");
+    if (step_ == 0 || !same_nodes(partition, partition_)) {
+        partition_ = partition;
+        tree_ = split_by_host(partition_, layout());
+    }
+    for (spin_.reset(); !raised_by_first(group_.host.size(), kEnded);) spin_.pause();
+    ++step_;
+}
+
+void HostAllreduce::start(std::size_t flight, Slice range) {
+    flights_[flight].range = range;
+    raise(ready(flight));
+    flights_[flight].phase = local_rank_ < parts(range) ? Phase::kReady : Phase::kSummed;
+    advance(flight);
+}
+
+void HostAllreduce::progress() {
+    for (std::size_t flight = 0; flight < flights_.size(); ++flight) advance(flight);
+}
+
+void HostAllreduce::advance(std::size_t index) {
+    Flight& flight = flights_[index];
+    if (flight.phase == Phase::kReady && raised_by_first(group_.host.size(), ready(index))) {
+        sum_own_part(flight);
+        flight.phase = Phase::kBetweenHosts;
+    }
+    if (flight.phase == Phase::kBetweenHosts && flight.between_hosts.progress()) {
+        raise(summed(index));
+        flight.phase = Phase::kSummed;
+    }
+}
+
+/// Adds up this host's subtrees and sends them on their way to the other hosts'.
+void HostAllreduce::sum_own_part(Flight& flight) {
+    const Slice own = part(flight.range, local_rank_);
+    const std::span<float> sum = arena(0).subspan(own.begin, own.count);
+    const std::vector<HostSubtree>& subtrees = tree_.within[layout().host_of(rank_)];
+    // One sum can be made where the result will be; several need memory that is no rank's input.
+    if (subtrees.size() > 1 && flight.scratch.size() < subtrees.size() * own.count) {
+        flight.scratch = Buffer<float>(subtrees.size() * own.count);
+    }
+    host_sums_.clear();
+    for (std::size_t i = 0; i < subtrees.size(); ++i) {
+        inputs_.clear();
+        for (const std::size_t node : subtrees[i].nodes) inputs_.push_back(node_values(node, own));
+        const std::span<float> target =
+            subtrees.size() == 1 ? sum : flight.scratch.span().subspan(i * own.count, own.count);
+        sum_tree<float>(inputs_, subtrees[i].merges, target);
+        host_sums_.emplace_back(target);
+    }
+    flight.between_hosts.start(tree_.across, host_sums_, sum);
+}
+
+bool HostAllreduce::done(std::size_t flight) const {
+    const auto& [allreduce, phase, range, scratch] = flights_[flight];
+    return phase == Phase::kSummed && raised_by_first(parts(range), summed(flight));
+}
+
+void HostAllreduce::wait(std::size_t flight) {
+    for (spin_.reset(); !done(flight); spin_.pause()) progress();
+}
+
+std::span<const SummedSlice> HostAllreduce::sums(std::size_t flight) {
+    sums_.clear();
+    for (std::size_t rail = 0; rail < parts(flights_[flight].range); ++rail) {
+        sums_.push_back({part(flights_[flight].range, rail), arena_of(rail, 0)});
+    }
+    return sums_;
+}
+
+void HostAllreduce::end() {
+    for (Flight& flight : flights_) flight.phase = Phase::kIdle;
+    raise(kEnded);
+}
+
+std::size_t HostAllreduce::parts(Slice range) const {
+    return std::clamp<std::size_t>(range.count / kLeast_part, 1, rails_);
+}
+
+Slice HostAllreduce::part(Slice range, std::size_t rail) const {
+    const Slice within = slice_of_rank(range.count, rail, parts(range));
+    return {range.begin + within.begin, within.count};
+}
+
+std::span<float> HostAllreduce::arena_of(std::size_t local_rank, std::size_t i) const {
+    std::byte* segment = group_.memory.segment(local_rank).data();
+    return {reinterpret_cast<float*>(segment + flags_bytes(shape_) + i * arena_bytes(shape_)),
+            shape_.arena_count};
+}
+
+/// A node's partial sums, on whichever rank of this host it is.
+std::span<const float> HostAllreduce::node_values(std::size_t node, Slice slice) const {
+    const std::vector<std::size_t>& first = partition_.first_node;
+    const auto rank = static_cast<std::size_t>(std::ranges::upper_bound(first, node) - first.begin()) - 1;
+    return arena_of(layout().local_rank(rank), node - first[rank]).subspan(slice.begin, slice.count);
+}
+
+std::uint64_t& HostAllreduce::flag(std::size_t local_rank, std::size_t which) const {
+    return reinterpret_cast<std::uint64_t*>(group_.memory.segment(local_rank).data())[which];
+}
+
+/// What this rank has written before is seen by those who see the flag.
+void HostAllreduce::raise(std::size_t which) {
+    std::atomic_ref(flag(local_rank_, which)).store(step_, std::memory_order_release);
+}
+
+bool HostAllreduce::raised_by_first(std::size_t ranks, std::size_t which) const {
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        if (std::atomic_ref(flag(rank, which)).load(std::memory_order_acquire) < step_) return false;
+    }
+    return true;
+}
+
+}  // namespace lockstep

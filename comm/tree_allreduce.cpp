@@ -1,0 +1,240 @@
+// The two algorithms of tree_allreduce.h, each a chain of steps that ends when its messages have arrived.
+#include "comm/tree_allreduce.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "comm/tree_sum.h"
+#include "core/error.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array kOneMerge{Merge{0, 1}};
+
+void require(bool condition, const char* rule) {
+    if (!condition) throw Error(ExitCode::kInternal, fmt::format("TreeAllreduce: {}", rule));
+}
+
+/// True when `merges` are, in order, those of a perfect binary tree over `nodes` nodes, a power of two: after
+/// node i, one merge for each trailing one of i in binary, the subtrees' size doubling each time.
+bool is_perfect_tree(std::size_t nodes, const std::vector<Merge>& merges) {
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < nodes; ++i) {
+        for (std::size_t half = 1; (i & half) != 0; half *= 2, ++next) {
+            const Merge perfect{i + 1 - 2 * half, i + 1 - half};
+            if (next >= merges.size() || merges[next] != perfect) return false;
+        }
+    }
+    return next == merges.size();
+}
+
+}  // namespace
+
+TreeAlgorithm choose_algorithm(const LeafPartition& partition) {
+    const std::size_t ranks = partition.ranks();
+    if (!std::has_single_bit(ranks) || partition.nodes.size() != ranks) return TreeAlgorithm::kDirect;
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        if (partition.node_count(rank) != 1) return TreeAlgorithm::kDirect;
+    }
+    return is_perfect_tree(ranks, partition.merges) ? TreeAlgorithm::kHalving : TreeAlgorithm::kDirect;
+}
+
+Slice slice_of_rank(std::size_t n, std::size_t rank, std::size_t ranks) {
+    // Where every rank gets at least a cache line, two ranks' slices share none.
+    const std::size_t unit = n / 16 >= ranks ? 16 : 1;
+    const std::size_t units = n / unit;
+    const std::size_t base = units / ranks;
+    const std::size_t longer = units % ranks;
+    const std::size_t begin = (rank * base + std::min(rank, longer)) * unit;
+    const std::size_t end = rank + 1 == ranks ? n : begin + (base + (rank < longer ? 1 : 0)) * unit;
+    return {begin, end - begin};
+}
+
+template <class T>
+TreeAllreduce<T>::TreeAllreduce(const Communicator& comm, int tag)
+    : comm_(&comm), tag_(tag), requests_(comm.handle()) {}
+
+template <class T>
+void TreeAllreduce<T>::start(const LeafPartition& partition, std::span<const std::span<const T>> partials,
+                             std::span<T> sum) {
+    require(done(), "a reduction is in flight");
+    require(partition.ranks() == comm_->size(), "the partition is for another number of ranks");
+    require(partials.size() == partition.node_count(comm_->rank()), "one span of partial sums for each node");
+    for (const std::span<const T>& values : partials) {
+        require(values.size() == sum.size(), "partial sums and sum have the same length");
+    }
+    sum_ = sum;
+    if (partition.nodes.empty()) {
+        std::ranges::fill(sum_, T{0});
+        return;
+    }
+    if (choose_algorithm(partition) == TreeAlgorithm::kHalving) {
+        if (sum_.data() != partials[0].data()) std::ranges::copy(partials[0], sum_.begin());
+        step_ = 0;
+        slices_.assign(1, {0, sum_.size()});
+        phase_ = Phase::kHalving;
+        start_halving_step();
+    } else {
+        merges_ = partition.merges;
+        phase_ = Phase::kCollecting;
+        start_collecting(partition, partials);
+    }
+}
+
+template <class T>
+bool TreeAllreduce<T>::progress() {
+    while (!done() && requests_.test_all()) advance();
+    return done();
+}
+
+template <class T>
+void TreeAllreduce<T>::finish() {
+    while (!done()) {
+        requests_.wait_all();
+        advance();
+    }
+}
+
+template <class T>
+void TreeAllreduce<T>::run_rows(const LeafPartition& partition, std::span<const T> partials,
+                                std::span<T> sum) {
+    require(partials.size() == partition.node_count(comm_->rank()) * sum.size(),
+            "one row for each node of the rank");
+    std::vector<std::span<const T>> rows;
+    for (std::size_t row = 0; row < partition.node_count(comm_->rank()); ++row) {
+        rows.push_back(partials.subspan(row * sum.size(), sum.size()));
+    }
+    run(partition, rows, sum);
+}
+
+/// The messages of the present step have all arrived and left: works on them, and starts the next step.
+template <class T>
+void TreeAllreduce<T>::advance() {
+    switch (phase_) {
+        case Phase::kHalving: {
+            const std::span<T> mine = part(slices_.back());
+            const std::array<std::span<const T>, 2> halves{mine, scratch(mine.size())};
+            sum_tree<T>(halves, kOneMerge, mine);
+            ++step_;
+            return start_halving_step();
+        }
+        case Phase::kDoubling:
+            slices_.pop_back();
+            return start_doubling_step();
+        case Phase::kCollecting:
+            add_collected();
+            phase_ = Phase::kSpreading;
+            return start_spreading();
+        case Phase::kSpreading:
+            phase_ = Phase::kDone;
+            return;
+        case Phase::kDone:
+            return;
+    }
+}
+
+/// Exchanges halves of the slice with the partner: the lower rank of a pair keeps the lower half.
+template <class T>
+void TreeAllreduce<T>::start_halving_step() {
+    if (std::size_t{1} << step_ == comm_->size()) {
+        phase_ = Phase::kDoubling;
+        return start_doubling_step();
+    }
+    const Slice whole = slices_.back();
+    const std::size_t lower = whole.count - whole.count / 2;
+    Slice keep{whole.begin, lower};
+    Slice give{whole.begin + lower, whole.count - lower};
+    if (partner() < comm_->rank()) std::swap(keep, give);
+    slices_.push_back(keep);
+    comm_->start_receive(scratch(keep.count), partner(), tag_, requests_);
+    comm_->start_send(std::span<const T>(part(give)), partner(), tag_, requests_);
+}
+
+/// Sends the slice this rank has and receives the other half of the one it came from.
+template <class T>
+void TreeAllreduce<T>::start_doubling_step() {
+    if (step_ == 0) {
+        phase_ = Phase::kDone;
+        return;
+    }
+    --step_;
+    const Slice have = slices_.back();
+    const Slice whole = slices_[slices_.size() - 2];
+    const bool have_lower = partner() > comm_->rank();
+    const Slice missing{have_lower ? have.begin + have.count : whole.begin, whole.count - have.count};
+    comm_->start_receive(part(missing), partner(), tag_, requests_);
+    comm_->start_send(std::span<const T>(part(have)), partner(), tag_, requests_);
+}
+
+/// Brings every node's values of this rank's slice into the rows of scratch (nodes, slice), and sends the own
+/// nodes' values to the owners of the other slices. Ranks are served in a different order by each, lest all
+/// begin with 0.
+template <class T>
+void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
+                                        std::span<const std::span<const T>> partials) {
+    const std::size_t ranks = comm_->size();
+    const Slice mine = slice_of_rank(sum_.size(), comm_->rank(), ranks);
+    const std::span<T> rows = scratch(partition.nodes.size() * mine.count);
+    for (std::size_t distance = 1; distance < ranks; ++distance) {
+        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
+        for (std::size_t node = partition.first_node[from]; node < partition.first_node[from + 1]; ++node) {
+            comm_->start_receive(rows.subspan(node * mine.count, mine.count), from, tag_, requests_);
+        }
+    }
+    for (std::size_t distance = 1; distance < ranks; ++distance) {
+        const std::size_t to = (comm_->rank() + distance) % ranks;
+        const Slice theirs = slice_of_rank(sum_.size(), to, ranks);
+        for (const std::span<const T>& values : partials) {
+            comm_->start_send(values.subspan(theirs.begin, theirs.count), to, tag_, requests_);
+        }
+    }
+    std::size_t node = partition.first_node[comm_->rank()];
+    for (const std::span<const T>& values : partials) {
+        std::ranges::copy(values.subspan(mine.begin, mine.count),
+                          rows.begin() + static_cast<std::ptrdiff_t>(node * mine.count));
+        ++node;
+    }
+}
+
+/// Adds the rows of scratch by the tree, to this rank's slice of the result.
+template <class T>
+void TreeAllreduce<T>::add_collected() {
+    const std::span<T> mine = part(slice_of_rank(sum_.size(), comm_->rank(), comm_->size()));
+    const std::size_t nodes = merges_.size() + 1;  // a tree has one merge less than nodes
+    const std::span<const T> rows = scratch(nodes * mine.size());
+    std::vector<std::span<const T>> inputs;
+    for (std::size_t node = 0; node < nodes; ++node) {
+        inputs.push_back(rows.subspan(node * mine.size(), mine.size()));
+    }
+    sum_tree<T>(inputs, merges_, mine);
+}
+
+/// Sends this rank's slice of the sum to all and receives theirs.
+template <class T>
+void TreeAllreduce<T>::start_spreading() {
+    const std::size_t ranks = comm_->size();
+    const std::span<const T> mine = part(slice_of_rank(sum_.size(), comm_->rank(), ranks));
+    for (std::size_t distance = 1; distance < ranks; ++distance) {
+        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
+        comm_->start_receive(part(slice_of_rank(sum_.size(), from, ranks)), from, tag_, requests_);
+    }
+    for (std::size_t distance = 1; distance < ranks; ++distance) {
+        comm_->start_send(mine, (comm_->rank() + distance) % ranks, tag_, requests_);
+    }
+}
+
+template <class T>
+std::span<T> TreeAllreduce<T>::scratch(std::size_t count) {
+    if (scratch_.size() < count) scratch_ = Buffer<T>(count);
+    return scratch_.span().first(count);
+}
+
+template class TreeAllreduce<float>;
+template class TreeAllreduce<double>;
+
+}  // namespace lockstep

@@ -1,0 +1,64 @@
+#include "comm/tree_sum.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "core/arithmetic/threads.h"
+
+namespace lockstep {
+
+namespace {
+
+/// Values of a block: a dozen blocks of inputs and inner sums fit the first-level cache.
+constexpr std::size_t kBlock = 512;
+/// Values below which another thread costs more than it brings.
+constexpr std::size_t kGrain = std::size_t{1} << 15;
+
+/// sum[i] = a[i] + b[i]; `sum` may be a or b.
+template <class T>
+void add(const T* a, const T* b, T* sum, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] = a[i] + b[i];
+}
+
+/// Values [begin, end) of the sum. Only the last merge writes to `sum`, since that may be one of the inputs.
+template <class T>
+void sum_range(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, T* sum,
+               std::size_t begin, std::size_t end) {
+    const std::size_t inner_sums = merges.size() > 1 ? inputs.size() : 0;
+    const auto inner = std::make_unique_for_overwrite<T[]>(inner_sums * kBlock);
+    std::vector<const T*> node(inputs.size());  // where each node's values of the block are at present
+    for (std::size_t first = begin; first < end; first += kBlock) {
+        const std::size_t count = std::min(kBlock, end - first);
+        for (std::size_t i = 0; i < inputs.size(); ++i) node[i] = inputs[i].data() + first;
+        for (std::size_t m = 0; m < merges.size(); ++m) {
+            const auto [into, from] = merges[m];
+            T* target = m + 1 == merges.size() ? sum + first : inner.get() + into * kBlock;
+            add(node[into], node[from], target, count);
+            node[into] = target;
+        }
+    }
+}
+
+}  // namespace
+
+template <class T>
+void sum_tree(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, std::span<T> sum) {
+    if (inputs.empty()) {
+        std::ranges::fill(sum, T{0});
+    } else if (merges.empty()) {
+        if (sum.data() != inputs[0].data()) std::ranges::copy(inputs[0], sum.begin());
+    } else {
+        const ContractFloatMode float_mode;
+        share_range(sum.size(), kGrain, kBlock, [&](std::size_t begin, std::size_t end) {
+            if (merges.size() == 1)
+                return add(inputs[merges[0].into].data() + begin, inputs[merges[0].from].data() + begin,
+                           sum.data() + begin, end - begin);
+            sum_range(inputs, merges, sum.data(), begin, end);
+        });
+    }
+}
+
+template void sum_tree(std::span<const std::span<const float>>, std::span<const Merge>, std::span<float>);
+template void sum_tree(std::span<const std::span<const double>>, std::span<const Merge>, std::span<double>);
+
+}  // namespace lockstep

@@ -1,0 +1,22 @@
+// The activation functions of a layer's neurons, named and parameterised.
+#pragma once
+
+#include <cstdint>
+
+namespace lockstep {
+
+/// f(ξ), with its derivative written in y = f(ξ), so that only the output need be kept:
+///   identity  ξ                      1
+///   relu      0 > ξ ? 0 : ξ          y > 0 ? 1 : 0         (a NaN stays a NaN, −0 stays −0)
+///   sigmoid   1 / (1 + exp(−b·ξ))    b · y · (1 − y)
+///   tanh      a · tanh(b·ξ)          (b / a) · (a − y) · (a + y)
+enum class ActivationKind : std::uint32_t { kIdentity = 0, kRelu = 1, kSigmoid = 2, kTanh = 3 };
+
+struct Activation {
+    ActivationKind kind = ActivationKind::kIdentity;
+    float a = 1.0F;  ///< amplitude (tanh)
+    float b = 1.0F;  ///< steepness (sigmoid, tanh)
+    bool operator==(const Activation&) const = default;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,140 @@
+// The engine of bf16_blocked.h on AMX: two by two tiles of the result, each of 16 rows and 16 columns. What a
+// tile register does comes from `Tiles`: the instructions of bf16_amx.cpp, or the tests' model of them, so
+// that everything but the instructions is tested on every CPU with AVX-512. After simd_vec_avx512.h and
+// simd_bf16_pack.h.
+//
+// Tiles has the static functions configure() and release() for the calling thread and, for tile registers by
+// number, zero<T>, load<T>(memory, stride_bytes), store<T>(memory, stride_bytes) and multiply<C, A, B>:
+// TDPBF16PS.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/arithmetic/bf16_blocked.h"
+
+namespace lockstep {
+namespace {
+
+constexpr std::size_t kAmxRows = 16;
+/// Of a: 16 rows of 32 bf16, contiguous. Stored as pairs.
+constexpr std::size_t kAmxTile_pairs = kAmxRows * kBlockPairs;
+
+template <class Tiles>
+struct AmxEngine {
+    using Value = std::uint32_t;  // a pair: even k in the low half
+    static constexpr std::size_t kTileRows = 2 * kAmxRows;
+    static constexpr bool kWholeTiles = true;
+
+    /// Loads the tile configuration, which other code may have released, and releases it at the end, so that
+    /// the kernel need not save the tiles of a thread that is done with them.
+    struct Session {
+        Session() { Tiles::configure(); }
+        ~Session() { Tiles::release(); }
+        Session(const Session&) = delete;
+        Session& operator=(const Session&) = delete;
+    };
+
+    static constexpr std::size_t packed_values(bool /*by_depth*/, std::size_t rows, std::size_t blocks) {
+        return ceil_div(rows, kAmxRows) * blocks * kAmxTile_pairs;
+    }
+
+    static void pack(const ABlock& a, Value* packed) {
+        for (std::size_t row = 0; row < a.rows; row += kAmxRows) {
+            Value* to = packed + (row / kAmxRows * a.blocks + a.first_block) * kAmxTile_pairs;
+            for (std::size_t k = 0; k < a.depth; k += kBlockDepth, to += kAmxTile_pairs) {
+                const std::size_t rows = least(kAmxRows, a.rows - row);
+                const std::size_t depth = least(kBlockDepth, a.depth - k);
+                if (a.by_depth) {
+                    pack_by_depth(a.a.data + k * a.a.stride + row, a.a.stride, rows, depth, to);
+                } else {
+                    pack_by_row(a.a.data + row * a.a.stride + k, a.a.stride, rows, depth, to);
+                }
+            }
+        }
+    }
+
+    static void add(const ATile& a, const Value* packed, const std::uint32_t* b, const BlockRun& run,
+                    Rows c) {
+        const Value* upper = packed + (a.row / kAmxRows * a.blocks + a.first_block) * kAmxTile_pairs;
+        if (a.rows > kAmxRows) {
+            add_rows<true>(upper, upper + a.blocks * kAmxTile_pairs, b, run, c);
+        } else {
+            add_rows<false>(upper, upper, b, run, c);
+        }
+    }
+
+  private:
+    static void pack_by_row(const float* a, std::size_t stride, std::size_t rows, std::size_t depth,
+                            Value* to) {
+        for (std::size_t r = 0; r < kAmxRows; ++r) {
+            const float* row = a + r * stride;
+            const std::size_t count = r < rows ? depth : 0;
+            store_pairs(to + r * kBlockPairs,
+                        high_halves(rounded_lanes(row, 0, count), rounded_lanes(row, kLanes, count)));
+        }
+    }
+
+    static void pack_by_depth(const float* a, std::size_t stride, std::size_t rows, std::size_t depth,
+                              Value* to) {
+        Vec pairs[kLanes];
+        for (std::size_t p = 0; p < kBlockPairs; ++p) {
+            const float* even = a + 2 * p * stride;
+            const Ints even_row = rounded_lanes(even, 0, 2 * p < depth ? rows : 0);
+            const Ints odd_row = rounded_lanes(even + stride, 0, 2 * p + 1 < depth ? rows : 0);
+            pairs[p] = from_bits(pairs_of(even_row, odd_row));
+        }
+        transpose(pairs);
+        for (std::size_t r = 0; r < kAmxRows; ++r) store_pairs(to + r * kBlockPairs, bits_of(pairs[r]));
+    }
+
+    /// Tiles 0 to 3 hold c, 4 and 5 a, 6 and 7 b.
+    template <bool kTwoRows>
+    static void add_rows(const Value* upper, const Value* lower, const std::uint32_t* b, const BlockRun& run,
+                         Rows c) {
+        constexpr std::size_t kCols = kBf16PanelCols / 2;
+        constexpr std::size_t kRow_bytes = kBlockPairs * sizeof(std::uint32_t);
+        constexpr std::size_t kPanelRow_bytes = kBf16PanelCols * sizeof(std::uint32_t);
+        const std::size_t c_bytes = c.stride * sizeof(float);
+        float* c_lower = c.data + kAmxRows * c.stride;
+        if (run.fresh) {
+            Tiles::template zero<0>();
+            Tiles::template zero<1>();
+            if constexpr (kTwoRows) {
+                Tiles::template zero<2>();
+                Tiles::template zero<3>();
+            }
+        } else {
+            Tiles::template load<0>(c.data, c_bytes);
+            Tiles::template load<1>(c.data + kCols, c_bytes);
+            if constexpr (kTwoRows) {
+                Tiles::template load<2>(c_lower, c_bytes);
+                Tiles::template load<3>(c_lower + kCols, c_bytes);
+            }
+        }
+        for (std::size_t block = 0; block < run.blocks; ++block) {
+            Tiles::template load<4>(upper, kRow_bytes);
+            Tiles::template load<6>(b, kPanelRow_bytes);
+            Tiles::template load<7>(b + kCols, kPanelRow_bytes);
+            Tiles::template multiply<0, 4, 6>();
+            Tiles::template multiply<1, 4, 7>();
+            if constexpr (kTwoRows) {
+                Tiles::template load<5>(lower, kRow_bytes);
+                Tiles::template multiply<2, 5, 6>();
+                Tiles::template multiply<3, 5, 7>();
+            }
+            upper += kAmxTile_pairs;
+            lower += kAmxTile_pairs;
+            b += kPanelBlock_pairs;
+        }
+        Tiles::template store<0>(c.data, c_bytes);
+        Tiles::template store<1>(c.data + kCols, c_bytes);
+        if constexpr (kTwoRows) {
+            Tiles::template store<2>(c_lower, c_bytes);
+            Tiles::template store<3>(c_lower + kCols, c_bytes);
+        }
+    }
+};
+
+}  // namespace
+}  // namespace lockstep

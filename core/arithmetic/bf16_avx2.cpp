@@ -1,0 +1,20 @@
+// The products in bf16 compiled for AVX2 and FMA. Nothing here may be run before the CPU was asked: see
+// kernels.h.
+#include "core/arithmetic/bf16_kernels.h"
+
+// The order matters: each header uses what the ones before it define.
+// clang-format off
+#include "core/arithmetic/simd_vec_avx2.h"
+#include "core/arithmetic/simd_bf16_pack.h"
+#include "core/arithmetic/bf16_blocked.h"
+#include "core/arithmetic/bf16_gradient.h"
+#include "core/arithmetic/simd_bf16_chains.h"
+// clang-format on
+
+namespace lockstep {
+
+Bf16Kernels avx2_bf16_kernels() {
+    return {pack_weights, blocked_product<ChainEngine>, blocked_gradient<ChainEngine>};
+}
+
+}  // namespace lockstep

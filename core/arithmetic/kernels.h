@@ -1,0 +1,123 @@
+// The table of kernels: one plain function per operation, filled for the instruction set in use. Internal to
+// core.
+//
+// The files compiled for a wider instruction set include this header, so it may hold nothing but plain data:
+// an inline function of the standard library would be emitted there with instructions that other CPUs lack,
+// and the linker is free to keep that copy for the whole program.
+#pragma once
+
+#include <cstddef>
+
+#include "core/arithmetic/activation.h"
+
+namespace lockstep {
+
+/// Row r starts at data + r * stride.
+struct ConstRows {
+    const float* data;
+    std::size_t stride;
+};
+struct Rows {
+    float* data;
+    std::size_t stride;
+};
+
+/// Floats of scratch memory that a product may write to; the kernels' block sizes are chosen to fit.
+inline constexpr std::size_t kScratch_floats = std::size_t{1} << 21;
+
+/// y = f(x · w + bias), see dense_forward in gemm.h.
+struct ForwardTask {
+    std::size_t samples, inputs, outputs;
+    ConstRows x;        // (samples, inputs)
+    ConstRows w;        // (inputs, outputs)
+    const float* bias;  // (outputs) or null
+    Activation f;
+    Rows y;          // (samples, outputs)
+    float* scratch;  // (kScratch_floats)
+};
+
+/// below = (delta · wᵀ) ⊙ f'(x), see dense_input_delta.
+struct InputDeltaTask {
+    std::size_t samples, inputs, outputs;
+    ConstRows delta;  // (samples, outputs)
+    ConstRows w;      // (inputs, outputs)
+    Activation f;
+    ConstRows x;     // (samples, inputs)
+    Rows below;      // (samples, inputs)
+    float* scratch;  // (kScratch_floats)
+};
+
+/// dw = tree over leaves of xᵀ · delta, see dense_weight_gradient. samples > 0.
+struct WeightGradientTask {
+    std::size_t samples, inputs, outputs;
+    std::size_t leaf;
+    ConstRows x;      // (samples, inputs)
+    ConstRows delta;  // (samples, outputs)
+    Rows dw;          // (inputs, outputs)
+    float* scratch;   // (kScratch_floats)
+};
+
+/// db = tree over leaves of the column sums of delta, see dense_bias_gradient. samples > 0.
+struct BiasGradientTask {
+    std::size_t samples, outputs;
+    std::size_t leaf;
+    ConstRows delta;  // (samples, outputs)
+    float* db;        // (outputs)
+};
+
+struct SoftmaxTask {
+    std::size_t samples, classes;
+    ConstRows potential;  // (samples, classes)
+    Rows probability;     // (samples, classes)
+    float* log_sum;       // (samples)
+};
+
+struct SgdTask {
+    std::size_t count;
+    float mean_factor, learning_rate, momentum;
+    const float* gradient_sum;
+    float* delta;
+    float* w;
+};
+
+struct AdamTask {
+    std::size_t count;
+    float mean_factor, learning_rate, beta1, beta2, epsilon, correction1, correction2;
+    const float* gradient_sum;
+    float* m;
+    float* v;
+    float* w;
+};
+
+/// Every operation of gemm.h and elementwise.h on one thread.
+struct Kernels {
+    void (*forward)(const ForwardTask&);
+    void (*input_delta)(const InputDeltaTask&);
+    void (*weight_gradient)(const WeightGradientTask&);
+    void (*bias_gradient)(const BiasGradientTask&);
+    void (*exp)(const float* x, float* y, std::size_t count);
+    void (*log)(const float* x, float* y, std::size_t count);
+    void (*tanh)(const float* x, float* y, std::size_t count);
+    void (*sigmoid)(const float* x, float* y, std::size_t count);
+    void (*activate)(Activation f, float* values, std::size_t count);
+    void (*multiply_by_derivative)(Activation f, const float* y, float* delta, std::size_t count);
+    void (*softmax)(const SoftmaxTask&);
+    void (*add)(float* into, const float* from, std::size_t count);
+    bool (*all_finite)(const float* values, std::size_t count);
+    void (*sgd)(const SgdTask&);
+    void (*adam)(const AdamTask&);
+    /// See fma_burst in peak.h; what the chains come to goes to *sink.
+    std::size_t (*fma_burst)(std::size_t rounds, float* sink);
+};
+
+/// The table of the instruction set in use; valid until use_instruction_set is called.
+const Kernels& kernels();
+
+/// Each sets the entries its file implements; the scalar ones set all of them and come first.
+void fill_scalar_gemm(Kernels& table);
+void fill_scalar_elementwise(Kernels& table);
+void fill_scalar_peak(Kernels& table);
+void fill_avx2(Kernels& table);
+void fill_avx512(Kernels& table);
+
+}  // namespace lockstep

@@ -1,0 +1,58 @@
+// Which samples a step takes, and which of them a rank takes: pure functions of (seed, epoch, step, rank,
+// ranks).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/arithmetic/leaf_tree.h"
+
+namespace lockstep {
+
+/// One global minibatch: positions [first, first + samples) of its epoch's order.
+struct Batch {
+    std::size_t epoch = 0;
+    std::size_t step_in_epoch = 0;
+    std::size_t first = 0;
+    std::size_t samples = 0;
+    std::size_t leaves = 0;
+};
+
+/// A rank's share of a batch: a run of the batch's samples, and the nodes of the leaf tree it makes.
+struct Shard {
+    std::size_t first = 0;  ///< position in the epoch's order
+    std::size_t samples = 0;
+    LeafPartition partition;  ///< of the whole batch
+    /// Samples under each of this rank's nodes, ascending; their sum is `samples`.
+    std::vector<std::size_t> node_samples;
+};
+
+/// Cuts every epoch into global minibatches; the last, short one is used too.
+class BatchPlan {
+  public:
+    /// A global_batch above dataset_size means the whole set.
+    /// Throws std::invalid_argument where dataset_size, global_batch or leaf is 0.
+    BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed);
+
+    [[nodiscard]] std::size_t steps_per_epoch() const;
+    [[nodiscard]] std::size_t global_batch() const { return global_batch_; }
+    [[nodiscard]] std::size_t leaf() const { return leaf_; }
+    /// Requires step_in_epoch < steps_per_epoch().
+    [[nodiscard]] Batch batch(std::size_t epoch, std::size_t step_in_epoch) const;
+    /// The share of `rank`; empty for ranks beyond the batch's leaves. Requires rank < ranks.
+    [[nodiscard]] Shard shard(const Batch& batch, std::size_t rank, std::size_t ranks) const;
+    /// The epoch's order of samples: the permutation of (seed, epoch), the same on every rank.
+    /// Fisher-Yates from the last position down; position i takes one of [0, i] by 64 bits of the Philox
+    /// block of (i, epoch). Cost: O(dataset_size), about 1 ms for 60 000.
+    [[nodiscard]] std::vector<std::uint64_t> order(std::size_t epoch) const;
+
+  private:
+    std::size_t dataset_size_;
+    std::size_t global_batch_;
+    std::size_t leaf_;
+    std::uint64_t seed_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,38 @@
+// The checks that every data source makes before it writes samples.
+#include "core/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "core/error.h"
+
+namespace lockstep {
+
+void Dataset::check_read(std::span<const std::uint64_t> indices, const Matrix& x,
+                         const TargetView& target) const {
+    const std::size_t b = indices.size();
+    if (x.rows != b || x.cols != input_size()) {
+        throw std::invalid_argument(fmt::format("read of {} samples of {} inputs into a ({}, {}) matrix", b,
+                                                input_size(), x.rows, x.cols));
+    }
+    for (const std::uint64_t index : indices) {
+        if (index >= size()) {
+            throw std::out_of_range(fmt::format("sample {} of {}: it has {}", index, description(), size()));
+        }
+    }
+    if (target.empty()) return;
+    if (!has_targets()) {
+        throw DataError(fmt::format(
+            "{}: has no labels, but this needs them; name their file in data.test_labels", description()));
+    }
+    const bool fits = classes() > 0 ? target.labels.size() == b
+                                    : target.values.rows == b && target.values.cols == target_size();
+    if (!fits) {
+        throw std::invalid_argument(fmt::format(
+            "read of {} targets ({} classes, {} values) into {} labels and ({}, {}) values", b, classes(),
+            target_size(), target.labels.size(), target.values.rows, target.values.cols));
+    }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,57 @@
+// A set of samples that can be read in any order: what the data sources have in common.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "core/arithmetic/matrix.h"
+
+namespace lockstep {
+
+/// Where a set's targets are written: class numbers, or real vectors (b, target_size). Both empty: not
+/// wanted.
+struct TargetView {
+    std::span<std::int32_t> labels;
+    Matrix values;
+    [[nodiscard]] bool empty() const { return labels.empty() && values.empty(); }
+};
+
+/// Samples 0 … size() − 1, each an input vector and a target: a class (classes() > 0) or a real vector.
+/// Reading is const and has no state: any thread or rank that reads sample i gets the same bits.
+class Dataset {
+  public:
+    virtual ~Dataset() = default;
+    Dataset() = default;
+    Dataset(const Dataset&) = delete;
+    Dataset& operator=(const Dataset&) = delete;
+
+    [[nodiscard]] virtual std::size_t size() const = 0;
+    [[nodiscard]] virtual std::size_t input_size() const = 0;
+    /// Classes of the targets, or 0 where they are real vectors.
+    [[nodiscard]] virtual std::size_t classes() const = 0;
+    /// Length of a real target vector, or 0 where the targets are classes.
+    [[nodiscard]] virtual std::size_t target_size() const = 0;
+    /// False for a test set that came without labels: it can be predicted, but not trained on or scored. It
+    /// still says classes(), those of its training set. Ask before reading targets.
+    [[nodiscard]] virtual bool has_targets() const { return true; }
+    /// What it is and where from, for logs: "MNIST train (…/train-images-idx3-ubyte.gz), 60000 samples".
+    [[nodiscard]] virtual std::string description() const = 0;
+    /// 128 bits (XXH3) of the samples as 32 hex digits, for run records: of the stored inputs and targets,
+    /// or, where nothing is stored, of what the samples are a function of. Cost: one pass over the stored
+    /// bytes.
+    [[nodiscard]] virtual std::string digest() const = 0;
+
+    /// Row i of x = the input of sample indices[i]; likewise the targets (whichever of the two kinds it has),
+    /// unless `target` is empty. Shapes: x (b, input_size), target.labels (b) or target.values (b,
+    /// target_size). Throws DataError where targets are asked of a set that has none, std::invalid_argument
+    /// for a wrong shape and std::out_of_range for an index beyond the set.
+    virtual void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const = 0;
+
+  protected:
+    /// What read() promises to refuse; implementations call it first.
+    void check_read(std::span<const std::uint64_t> indices, const Matrix& x, const TargetView& target) const;
+};
+
+}  // namespace lockstep

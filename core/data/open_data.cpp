@@ -1,0 +1,55 @@
+// The factory of the data sources.
+#include "core/data/open_data.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "core/data/alvinn_dataset.h"
+#include "core/data/csv.h"
+#include "core/data/joined.h"
+#include "core/data/mnist.h"
+#include "core/data/sine_dataset.h"
+#include "core/data/xor_dataset.h"
+#include "core/error.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> kSources = {"mnist", "csv", "alvinn", "sine", "xor"};
+
+/// The two disjoint sets of a synthetic source, of the asked sizes or the source's own.
+template <class Set>
+DataSets synthetic(const DataOptions& options, std::size_t train_samples, std::size_t test_samples) {
+    if (options.train_samples > 0) train_samples = options.train_samples;
+    if (options.test_samples > 0) test_samples = options.test_samples;
+    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}),
+            std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples})};
+}
+
+DataSets open_xor(const DataOptions& options) {
+    if (options.train_samples > 0 || options.test_samples > 0) {
+        throw ConfigError(
+            "data.train_samples, data.test_samples: xor has 4 samples, no more and no fewer; "
+            "leave the keys out");
+    }
+    const auto set = std::make_shared<XorDataset>();
+    return {set, set};
+}
+
+}  // namespace
+
+std::span<const std::string_view> data_source_names() { return kSources; }
+
+DataSets open_data(const DataOptions& options) {
+    if (options.source == "mnist") return open_mnist(options);
+    if (options.source == "csv") return open_csv(options);
+    if (options.source == "alvinn") return synthetic<AlvinnDataset>(options, 50000, 10000);
+    if (options.source == "sine") return synthetic<SineDataset>(options, 1000, 200);
+    if (options.source == "xor") return open_xor(options);
+    throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
+                                  joined(data_source_names())));
+}
+
+}  // namespace lockstep

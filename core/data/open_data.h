@@ -1,0 +1,47 @@
+// Opens the training and test sets that a configuration names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/data/dataset.h"
+
+namespace lockstep {
+
+/// The [data] section. See launcher/options for the keys' help.
+struct DataOptions {
+    std::string source;         ///< one of data_source_names()
+    std::filesystem::path dir;  ///< mnist, csv: the folder of the files
+    std::string train_vectors;  ///< csv: file names in dir; empty: the only *_train_vectors.csv, and so on
+    std::string train_labels;
+    std::string test_vectors;
+    std::string test_labels;  ///< csv: empty and no *_test_labels.csv: a test set without targets
+    std::size_t classes =
+        0;  ///< mnist, csv: labels are below it; 0: mnist 10, csv largest training label + 1
+    std::size_t train_samples =
+        0;  ///< synthetic: how many to draw; files: at most so many; 0: the source's own
+    std::size_t test_samples = 0;
+    std::uint64_t seed = 1;  ///< synthetic sets
+    bool operator==(const DataOptions&) const = default;
+};
+
+/// Training and test set. Sources without a test set of their own (xor) give the training set again.
+struct DataSets {
+    std::shared_ptr<const Dataset> train;
+    std::shared_ptr<const Dataset> test;
+};
+
+/// The sources open_data knows, for the help text and the nearest valid spelling.
+std::span<const std::string_view> data_source_names();
+
+/// Opens both sets; files are read whole.
+/// Throws DataError (missing, truncated, malformed files; names file, line or offset, what was expected, what
+/// to do) and ConfigError (unknown source, a key the source needs is missing).
+DataSets open_data(const DataOptions& options);
+
+}  // namespace lockstep

@@ -1,0 +1,75 @@
+#include "core/network/dense_layer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/arithmetic/gemm.h"
+#include "core/network/initialiser.h"
+
+namespace lockstep {
+
+namespace {
+
+ParameterBlock appended(ParameterLayout& layout, const char* what, std::size_t layer, std::size_t rows,
+                        std::size_t cols) {
+    layout.append(fmt::format("layer{}.{}", layer, what), layer, rows, cols);
+    return layout.blocks().back();
+}
+
+}  // namespace
+
+DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inputs, Arithmetic arithmetic,
+                       ParameterLayout& layout)
+    : activation_(spec.activation),
+      initialiser_(spec.initialiser),
+      weight_(appended(layout, "weight", index, inputs, spec.units)),
+      bias_(appended(layout, "bias", index, 1, spec.units)) {
+    // Nobody asks the first layer for the delta of its inputs.
+    if (arithmetic == Arithmetic::kBf16) packed_.emplace(inputs, spec.units, index > 0);
+}
+
+void DenseLayer::initialise(std::uint64_t seed, std::span<float> parameters) const {
+    draw_weights(initialiser_, seed, weight_.layer, inputs(), outputs(), weight_.values(parameters));
+    std::ranges::fill(bias_.values(parameters), 0.0F);
+}
+
+void DenseLayer::pack(std::span<const float> parameters) {
+    if (packed_) packed_->pack(weight_.in(parameters));
+}
+
+std::size_t DenseLayer::packed_bytes() const { return packed_ ? packed_->bytes() : 0; }
+
+void DenseLayer::forward(std::span<const float> parameters, ConstMatrix x, Matrix y) const {
+    if (packed_) {
+        bf16_forward(x, *packed_, bias_.values(parameters), activation_, y);
+    } else {
+        dense_forward(x, weight_.in(parameters), bias_.values(parameters), activation_, y);
+    }
+}
+
+void DenseLayer::parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf,
+                                    std::span<float> gradient) const {
+    if (packed_) {
+        bf16_weight_gradient(x, delta, leaf, weight_.in(gradient));
+    } else {
+        dense_weight_gradient(x, delta, leaf, weight_.in(gradient));
+    }
+    dense_bias_gradient(delta, leaf, bias_.values(gradient));
+}
+
+void DenseLayer::input_delta(std::span<const float> parameters, ConstMatrix delta, Activation f_below,
+                             ConstMatrix x, Matrix below) const {
+    if (packed_) {
+        bf16_input_delta(delta, *packed_, f_below, x, below);
+    } else {
+        dense_input_delta(delta, weight_.in(parameters), f_below, x, below);
+    }
+}
+
+std::unique_ptr<Layer> make_layer(const LayerSpec& spec, std::size_t index, std::size_t inputs,
+                                  Arithmetic arithmetic, ParameterLayout& layout) {
+    return std::make_unique<DenseLayer>(spec, index, inputs, arithmetic, layout);
+}
+
+}  // namespace lockstep

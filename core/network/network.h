@@ -1,0 +1,95 @@
+// A network: its layers in order, the layout of its parameters, and the two passes over them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/arithmetic/buffer.h"
+#include "core/network/layer.h"
+#include "core/network/network_spec.h"
+#include "core/network/objective.h"
+#include "core/network/parameter_layout.h"
+
+namespace lockstep {
+
+/// The values that live while a batch goes through a network: every layer's outputs and two layers' deltas.
+/// Allocated once, for up to `capacity` samples.
+class Workspace {
+  public:
+    Workspace(const NetworkSpec& spec, std::size_t capacity);
+
+    [[nodiscard]] std::size_t capacity() const { return capacity_; }
+    /// Outputs of layer l for the first b samples: (b, outputs of l).
+    [[nodiscard]] Matrix output(std::size_t l, std::size_t b);
+    /// Deltas of layer l; shares memory with the deltas of the layers l ± 2.
+    [[nodiscard]] Matrix delta(std::size_t l, std::size_t b);
+    [[nodiscard]] std::span<float> scratch() { return scratch_.span(); }
+    /// What a workspace of that capacity will hold, before it is made.
+    static std::size_t bytes(const NetworkSpec& spec, std::size_t capacity);
+
+  private:
+    std::size_t capacity_;
+    std::vector<std::size_t> widths_;  // outputs of each layer
+    std::vector<Buffer<float>> outputs_;
+    Buffer<float> deltas_[2];
+    Buffer<float> scratch_;
+};
+
+/// A run of consecutive samples whose gradient is one node of the leaf tree, and where that gradient goes.
+struct NodeGradient {
+    std::size_t samples = 0;
+    std::span<float> arena;
+};
+
+class Network {
+  public:
+    /// Throws ConfigError where check(spec) does. Allocates nothing of the parameters' size.
+    explicit Network(NetworkSpec spec, Arithmetic arithmetic = Arithmetic::kFp32);
+
+    [[nodiscard]] const NetworkSpec& spec() const { return spec_; }
+    [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
+    [[nodiscard]] const Objective& objective() const { return objective_; }
+    [[nodiscard]] std::size_t inputs() const { return spec_.inputs; }
+    [[nodiscard]] std::size_t outputs() const { return spec_.layers.back().units; }
+    [[nodiscard]] std::size_t layer_count() const { return layers_.size(); }
+
+    /// Draws the first parameters. Shape: parameters (arena_size).
+    void initialise(std::uint64_t seed, std::span<float> parameters) const;
+
+    /// Makes the copies of the parameters that the passes read in bf16, none in fp32: before the first pass,
+    /// and whenever the parameters have changed. The first call allocates them.
+    void pack(std::span<const float> parameters);
+    /// The same of one layer.
+    void pack_layer(std::size_t layer, std::span<const float> parameters) {
+        layers_[layer]->pack(parameters);
+    }
+    /// Memory of these copies, made or not.
+    [[nodiscard]] std::size_t packed_bytes() const;
+
+    /// Outputs of every layer into the workspace; returns the last one's. Shapes: x (b, inputs), result (b,
+    /// outputs).
+    Matrix forward(std::span<const float> parameters, ConstMatrix x, Workspace& work) const;
+
+    /// Loss of the forward pass just made, and the last layer's delta, into the workspace. Shape: metrics
+    /// (b).
+    void evaluate(const Targets& targets, std::size_t b, Workspace& work,
+                  std::span<SampleMetrics> metrics) const;
+
+    /// Gradients of all parameters from the last layer's delta, last layer first: for every node its own
+    /// samples' sum by the leaf tree. `layer_done(l)` is called as soon as layer l's gradients are complete
+    /// in every node. Requires: the nodes' samples add up to x.rows; evaluate() came before.
+    void backward(std::span<const float> parameters, ConstMatrix x, std::size_t leaf,
+                  std::span<const NodeGradient> nodes, Workspace& work,
+                  const std::function<void(std::size_t)>& layer_done) const;
+
+  private:
+    NetworkSpec spec_;
+    ParameterLayout layout_;
+    Objective objective_;
+    std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace lockstep

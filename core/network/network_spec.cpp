@@ -1,0 +1,136 @@
+#include "core/network/network_spec.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+#include <sstream>
+
+#include "core/error.h"
+#include "core/number.h"
+#include "core/spelling.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array<std::string_view, 1> kKinds{"dense"};
+constexpr std::array<std::string_view, 5> kAttributes{"units", "activation", "amplitude", "steepness",
+                                                      "init"};
+constexpr std::array<std::string_view, 5> kActivations{"identity", "relu", "sigmoid", "tanh", "softmax"};
+constexpr std::array<std::string_view, 3> kInitialisers{"he", "glorot", "lecun"};
+constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
+
+/// The position of `word` among the valid ones; a ConfigError that lists them otherwise.
+template <std::size_t N>
+std::size_t choice(std::string_view what, std::string_view word,
+                   const std::array<std::string_view, N>& valid) {
+    for (std::size_t i = 0; i < N; ++i) {
+        if (valid[i] == word) return i;
+    }
+    throw ConfigError(fmt::format("'{}' is not a valid {}{}; valid: {}", word, what,
+                                  did_you_mean(word, valid), fmt::join(valid, ", ")));
+}
+
+float parse_parameter(std::string_view name, std::string_view text) {
+    const auto value = parse_number<float>(text);
+    if (!value || !(*value > 0.0F)) {
+        throw ConfigError(fmt::format("{}={} must be a positive number", name, text));
+    }
+    return *value;
+}
+
+void set_activation(LayerSpec& layer, std::size_t which) {
+    layer.softmax = which == kActivations.size() - 1;
+    if (!layer.softmax) layer.activation.kind = static_cast<ActivationKind>(which);
+}
+
+}  // namespace
+
+LayerSpec parse_layer(std::string_view text) {
+    std::istringstream words{std::string(text)};
+    LayerSpec layer;
+    if (!(words >> layer.kind))
+        throw ConfigError("a layer needs a kind, as in 'dense units=800 activation=relu'");
+    choice("layer kind", layer.kind, kKinds);
+
+    std::map<std::string, std::string, std::less<>> given;
+    for (std::string word; words >> word;) {
+        const std::size_t equals = word.find('=');
+        const std::string name = word.substr(0, equals);
+        choice("layer attribute", name, kAttributes);
+        if (equals == std::string::npos)
+            throw ConfigError(fmt::format("layer attribute '{}' needs a value", name));
+        if (!given.emplace(name, word.substr(equals + 1)).second) {
+            throw ConfigError(fmt::format("layer attribute '{}' is given twice", name));
+        }
+    }
+
+    if (!given.contains("units")) throw ConfigError("a dense layer needs units=N");
+    const auto units = parse_number<std::size_t>(given["units"]);
+    constexpr std::size_t kMostUnits = std::size_t{1} << 31;
+    if (!units || *units == 0 || *units > kMostUnits) {
+        throw ConfigError(
+            fmt::format("units={} must be a whole number from 1 to {}", given["units"], kMostUnits));
+    }
+    layer.units = *units;
+    if (given.contains("activation")) {
+        set_activation(layer, choice("activation", given["activation"], kActivations));
+    }
+    const ActivationKind kind = layer.activation.kind;
+    if (given.contains("amplitude")) {
+        if (kind != ActivationKind::kTanh) throw ConfigError("amplitude= belongs to activation=tanh alone");
+        layer.activation.a = parse_parameter("amplitude", given["amplitude"]);
+    }
+    if (given.contains("steepness")) {
+        if (kind != ActivationKind::kTanh && kind != ActivationKind::kSigmoid) {
+            throw ConfigError("steepness= belongs to activation=sigmoid and activation=tanh");
+        }
+        layer.activation.b = parse_parameter("steepness", given["steepness"]);
+    }
+    layer.initialiser = given.contains("init")
+                            ? static_cast<Initialiser>(choice("initialiser", given["init"], kInitialisers))
+                        : kind == ActivationKind::kRelu ? Initialiser::kHe
+                                                        : Initialiser::kGlorot;
+    return layer;
+}
+
+std::string to_string(const LayerSpec& layer) {
+    const std::string_view activation =
+        layer.softmax ? "softmax" : kActivations[static_cast<std::size_t>(layer.activation.kind)];
+    std::string text = fmt::format("{} units={} activation={}", layer.kind, layer.units, activation);
+    // {} prints the shortest digits that read back as the same float.
+    if (layer.activation.a != 1.0F) text += fmt::format(" amplitude={}", layer.activation.a);
+    if (layer.activation.b != 1.0F) text += fmt::format(" steepness={}", layer.activation.b);
+    return text + fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
+}
+
+Loss parse_loss(std::string_view text) { return static_cast<Loss>(choice("loss", text, kLosses)); }
+
+std::string to_string(Loss loss) { return std::string(kLosses[static_cast<std::size_t>(loss)]); }
+
+void check(const NetworkSpec& spec) {
+    if (spec.layers.empty()) throw ConfigError("the network has no layer; give at least one network.layer");
+    for (std::size_t l = 0; l + 1 < spec.layers.size(); ++l) {
+        if (spec.layers[l].softmax) {
+            throw ConfigError(fmt::format("layer {} is softmax, which only the last layer can be", l));
+        }
+    }
+    const LayerSpec& output = spec.layers.back();
+    const bool sigmoid = !output.softmax && output.activation.kind == ActivationKind::kSigmoid;
+    if (spec.loss == Loss::kCrossEntropy && !output.softmax && !sigmoid) {
+        throw ConfigError(
+            "loss cross_entropy needs probabilities: make the last layer activation=softmax or "
+            "activation=sigmoid, "
+            "or use loss square_error");
+    }
+    if (spec.loss == Loss::kCrossEntropy && sigmoid && output.activation.b != 1.0F) {
+        throw ConfigError("loss cross_entropy takes sigmoid outputs of steepness 1");
+    }
+    if (spec.loss == Loss::kSquareError && output.softmax) {
+        throw ConfigError("loss square_error takes element-wise outputs; use cross_entropy with softmax");
+    }
+    if (output.softmax && output.units < 2) throw ConfigError("a softmax layer needs at least 2 units");
+}
+
+}  // namespace lockstep

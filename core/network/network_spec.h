@@ -1,0 +1,60 @@
+// The description of a network: what a configuration says and a model file records, before any memory is
+// held.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/arithmetic/activation.h"
+
+namespace lockstep {
+
+/// How a layer's weights are drawn, uniform in [−w, w]; biases start at 0.
+///   kHe      w = √(6 / inputs)              He et al., ICCV 2015 (for ReLU)
+///   kGlorot  w = √(6 / (inputs + outputs))  Glorot and Bengio, AISTATS 2010
+///   kLecun   w = √(3 / inputs)              LeCun et al., "Efficient BackProp", 1998: potentials of unit
+///   variance
+enum class Initialiser { kHe, kGlorot, kLecun };
+
+/// The output neurons' function is the layer's element-wise activation, or softmax over the whole row.
+struct LayerSpec {
+    std::string kind = "dense";
+    std::size_t units = 0;
+    Activation activation;
+    bool softmax = false;
+    Initialiser initialiser = Initialiser::kGlorot;
+    bool operator==(const LayerSpec&) const = default;
+};
+
+/// The error function E of one sample with outputs y and target t; a batch's error is the mean over its
+/// samples.
+///   kCrossEntropy  −Σ t log y with softmax outputs; −Σ t log y + (1 − t) log(1 − y) with sigmoid outputs
+///   kSquareError   ½ Σ (y − t)²
+enum class Loss { kCrossEntropy, kSquareError };
+
+struct NetworkSpec {
+    std::size_t inputs = 0;
+    std::vector<LayerSpec> layers;
+    Loss loss = Loss::kCrossEntropy;
+    bool operator==(const NetworkSpec&) const = default;
+};
+
+/// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
+/// activation: identity, relu, sigmoid, tanh, softmax; with amplitude= (tanh) and steepness= (sigmoid, tanh).
+/// init: he, glorot, lecun; by default he for relu, else glorot.
+/// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
+LayerSpec parse_layer(std::string_view text);
+/// The text that parse_layer reads back as the same specification.
+std::string to_string(const LayerSpec& layer);
+
+/// cross_entropy, square_error. Throws ConfigError.
+Loss parse_loss(std::string_view text);
+std::string to_string(Loss loss);
+
+/// Throws ConfigError where the layers do not go together: no layer, softmax before the last one, an output
+/// function the loss has no use for.
+void check(const NetworkSpec& spec);
+
+}  // namespace lockstep

@@ -1,0 +1,56 @@
+// The error function at a network's end: loss, delta and predictions from the last layer's outputs.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/arithmetic/activation.h"
+#include "core/arithmetic/matrix.h"
+#include "core/network/network_spec.h"
+
+namespace lockstep {
+
+/// The targets of b samples: class numbers (b), or real vectors (b, out); the other one is empty.
+struct Targets {
+    std::span<const std::int32_t> labels;
+    ConstMatrix values;
+};
+
+/// What one sample contributes to a batch's metrics.
+struct SampleMetrics {
+    double loss = 0.0;
+    double correct = 0.0;  ///< 1 where the prediction is right (cross-entropy only), else 0
+};
+
+/// With cross-entropy the last layer hands over its potentials ξ, so that loss and delta are exact where a
+/// probability rounds to 0 or 1:
+///   softmax:  E = log Σ exp ξ − Σ t ξ           delta = softmax(ξ) − t
+///   sigmoid:  E = Σ max(ξ, 0) − t ξ + log(1 + exp(−|ξ|))   delta = sigmoid(ξ) − t
+/// With square error it hands over y = f(ξ):  E = ½ Σ (y − t)²,  delta = (y − t) ⊙ f'(y).
+/// A class target c means t_c = 1 and all other t = 0.
+class Objective {
+  public:
+    explicit Objective(const NetworkSpec& spec);
+
+    /// The element-wise function the last layer itself applies: the identity where the objective takes
+    /// potentials.
+    [[nodiscard]] Activation layer_activation() const;
+    /// Whether `correct` is counted: the outputs are probabilities.
+    [[nodiscard]] bool counts_correct() const { return loss_ == Loss::kCrossEntropy; }
+
+    /// Per-sample metrics and delta = ∂E/∂ξ (not averaged). Shapes: output, delta (b, out), metrics and
+    /// scratch (b). `output` is the last layer's. Requires that labels lie in [0, out).
+    void evaluate(ConstMatrix output, const Targets& targets, Matrix delta, std::span<SampleMetrics> metrics,
+                  std::span<float> scratch) const;
+
+    /// Turns the last layer's outputs into the network's: probabilities for softmax and cross-entropy's
+    /// sigmoid. Shapes: output (b, out), scratch (b).
+    void finish_outputs(Matrix output, std::span<float> scratch) const;
+
+  private:
+    Loss loss_;
+    bool softmax_;
+    Activation activation_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,75 @@
+// `lockstep predict`: one prediction a line, in the samples' order.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "comm/agreement.h"
+#include "core/data/batch_plan.h"
+#include "launcher/atomic_file.h"
+#include "launcher/commands.h"
+#include "launcher/forward_run.h"
+#include "launcher/prepare.h"
+#include "launcher/trained_network.h"
+
+namespace lockstep {
+
+namespace {
+
+/// A class number where the targets are classes, else the outputs, separated by commas.
+void append_prediction(std::string& text, std::span<const float> outputs, bool classes) {
+    if (classes) {
+        fmt::format_to(std::back_inserter(text), "{}\n", std::ranges::max_element(outputs) - outputs.begin());
+    } else {
+        fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
+    }
+}
+
+/// The lines of this rank's share of the set.
+std::string predictions(const Communicator& comm, const TrainedNetwork& trained, const Dataset& set,
+                        std::size_t leaf) {
+    const Network& network = trained.network();
+    const BatchPlan plan(set.size(), set.size(), leaf, 0);
+    const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
+    std::string text;
+    forward_run(network, trained.parameters(), set, shard.first, shard.samples,
+                [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
+                    network.objective().finish_outputs(outputs, work.scratch());
+                    for (std::size_t r = 0; r < outputs.rows; ++r) {
+                        append_prediction(text, outputs.row(r), set.classes() > 0);
+                    }
+                });
+    return text;
+}
+
+}  // namespace
+
+int command_predict(Communicator& comm, const CommandInput& input) {
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const auto trained = agree(comm, [&] {
+        return std::make_unique<TrainedNetwork>(input.model, prepared.network,
+                                                input.config.training.arithmetic);
+    });
+    const Dataset& set = input.set == "train" ? *prepared.data.train : *prepared.data.test;
+    const std::vector<std::string> shares =
+        comm.allgather(predictions(comm, *trained, set, input.config.training.leaf));
+    agree(comm, [&] {
+        if (comm.rank() != 0) return;
+        AtomicFile file(input.out);
+        for (const std::string& share : shares) file.write(share);
+        file.commit();
+        if (input.json) {
+            fmt::print(
+                "{}\n",
+                nlohmann::json{{"set", input.set}, {"samples", set.size()}, {"out", input.out.string()}}
+                    .dump());
+        } else {
+            fmt::print("{} predictions in {}\n", set.size(), input.out.string());
+        }
+    });
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,202 @@
+#include "launcher/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/error.h"
+#include "core/number.h"
+
+namespace lockstep {
+
+namespace {
+
+// The values were checked when they were resolved, so that reading them again cannot fail.
+template <class T>
+T number(const ResolvedOptions& options, std::string_view key) {
+    return parse_number<T>(options.text(key)).value();
+}
+
+std::size_t count(const ResolvedOptions& options, std::string_view key) {
+    return number<std::size_t>(options, key);
+}
+
+DataOptions make_data(const ResolvedOptions& options) {
+    return {.source = options.text("data.source"),
+            .dir = options.text("data.dir"),
+            .train_vectors = options.text("data.train_vectors"),
+            .train_labels = options.text("data.train_labels"),
+            .test_vectors = options.text("data.test_vectors"),
+            .test_labels = options.text("data.test_labels"),
+            .classes = count(options, "data.classes"),
+            .train_samples = count(options, "data.train_samples"),
+            .test_samples = count(options, "data.test_samples"),
+            .seed = number<std::uint64_t>(options, "data.seed")};
+}
+
+NetworkSpec make_network(const ResolvedOptions& options) {
+    const std::vector<OptionValue>& layers = options.at("network.layer").values;
+    NetworkSpec network;
+    for (const OptionValue& layer : layers) {
+        network.layers.push_back(parse_layer(layer.text));
+        if (network.layers.back().softmax && &layer != &layers.back()) {
+            throw ConfigError(fmt::format("{}: network.layer = {}: only the last layer can be softmax",
+                                          layer.origin, layer.text));
+        }
+    }
+    network.loss = parse_loss(options.text("network.loss"));
+    try {
+        check(network);
+    } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("{}: network.layer = {} with {}: {}", layers.back().origin,
+                                      layers.back().text, options.place("network.loss"), error.what()));
+    }
+    return network;
+}
+
+TrainingConfig make_training(const ResolvedOptions& options) {
+    const std::string& batch = options.text("training.global_batch");
+    TrainingConfig training;
+    training.epochs = count(options, "training.epochs");
+    training.max_steps = count(options, "training.max_steps");
+    training.global_batch = batch == "all" ? kWholeSet : count(options, "training.global_batch");
+    training.leaf = count(options, "training.leaf");
+    training.seed = number<std::uint64_t>(options, "training.seed");
+    training.threads = count(options, "training.threads");
+    training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));
+    if (training.threads == 0) training.threads = default_threads();
+    if (!options.given("training.epochs") && !options.given("training.max_steps")) {
+        throw ConfigError(
+            "neither training.epochs nor training.max_steps is given; set one (0 to initialise the network "
+            "and save "
+            "it untrained)");
+    }
+    return training;
+}
+
+/// A key that only another optimizer reads was meant to do something, and would not.
+void refuse_keys_of_others(const ResolvedOptions& options, std::string_view owner,
+                           std::initializer_list<std::string_view> keys) {
+    if (options.text("optimizer.name") == owner) return;
+    for (const std::string_view key : keys) {
+        if (!options.given(key)) continue;
+        throw ConfigError(
+            fmt::format("{}: belongs to optimizer.name = {}, but {} is chosen; remove the key or choose {}",
+                        options.place(key), owner, options.text("optimizer.name"), owner));
+    }
+}
+
+OptimizerOptions make_optimizer_options(const ResolvedOptions& options) {
+    refuse_keys_of_others(options, "sgd", {"optimizer.momentum"});
+    refuse_keys_of_others(options, "adam", {"optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"});
+    return {.name = options.text("optimizer.name"),
+            .learning_rate = number<float>(options, "optimizer.learning_rate"),
+            .momentum = number<float>(options, "optimizer.momentum"),
+            .beta1 = number<float>(options, "optimizer.beta1"),
+            .beta2 = number<float>(options, "optimizer.beta2"),
+            .epsilon = number<float>(options, "optimizer.epsilon")};
+}
+
+void refuse_data_keys(const ResolvedOptions& options, std::string_view sources,
+                      std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) {
+        // A variable may be set once for all configurations, whether or not this one reads it.
+        if (!options.given(key) || options.at(key).values.front().origin.starts_with("variable ")) continue;
+        throw ConfigError(fmt::format("{}: belongs to data.source = {}, but {} is chosen; remove the key",
+                                      options.place(key), sources, options.text("data.source")));
+    }
+}
+
+void check_data_keys(const ResolvedOptions& options) {
+    const std::string& source = options.text("data.source");
+    const bool from_files = source == "mnist" || source == "csv";
+    if (source != "csv") {
+        refuse_data_keys(
+            options, "csv",
+            {"data.train_vectors", "data.train_labels", "data.test_vectors", "data.test_labels"});
+    }
+    if (from_files) {
+        refuse_data_keys(options, "alvinn, sine or xor", {"data.seed"});
+        if (options.text("data.dir").empty()) {
+            throw ConfigError(
+                fmt::format("data.source = {} needs the folder of its files; set data.dir, --data.dir or "
+                            "LOCKSTEP_DATA_DIR",
+                            source));
+        }
+    } else {
+        refuse_data_keys(options, "mnist or csv", {"data.dir", "data.classes"});
+    }
+}
+
+}  // namespace
+
+std::size_t CommConfig::bucket_bytes() const {
+    return std::max(sizeof(float), static_cast<std::size_t>(bucket_mib * 0x1p20));
+}
+
+Config make_config(const ResolvedOptions& options) {
+    check_data_keys(options);
+    Config config;
+    config.name = options.config_name();
+    config.data = make_data(options);
+    config.network = make_network(options);
+    config.training = make_training(options);
+    config.optimizer = make_optimizer_options(options);
+    config.comm = {.reduction = options.text("comm.reduction") == "mpi" ? Reduction::kMpi : Reduction::kTree,
+                   .bucket_mib = number<double>(options, "comm.bucket_mib"),
+                   .check_every = count(options, "comm.check_every")};
+    config.run = {.dir = options.text("run.dir"),
+                  .overwrite = options.text("run.overwrite") == "true",
+                  .evaluate_every = count(options, "run.evaluate_every"),
+                  .log_every = count(options, "run.log_every")};
+    return config;
+}
+
+NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
+                               const Dataset& test) {
+    NetworkSpec network = config.network;
+    network.inputs = train.input_size();
+    if (test.input_size() != train.input_size() || test.classes() != train.classes() ||
+        test.target_size() != train.target_size()) {
+        throw DataError(fmt::format("{} and {} differ in the size of inputs or targets", train.description(),
+                                    test.description()));
+    }
+
+    const OptionValue& last = options.at("network.layer").values.back();
+    const std::size_t outputs = network.layers.back().units;
+    const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
+    if (outputs != wanted) {
+        throw ConfigError(
+            fmt::format("{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}",
+                        last.origin, last.text, outputs, train.description(), wanted,
+                        train.classes() > 0 ? "classes" : "target values", wanted));
+    }
+    if (network.layers.back().softmax && train.classes() == 0) {
+        throw ConfigError(
+            fmt::format("{}: network.layer = {}: softmax outputs need classes, but {} has real targets",
+                        last.origin, last.text, train.description()));
+    }
+    const std::size_t batch = config.training.global_batch;
+    if (batch != kWholeSet && batch > train.size()) {
+        throw ConfigError(fmt::format("{}: is more than the {} training samples; choose at most {}, or all",
+                                      options.place("training.global_batch"), train.size(), train.size()));
+    }
+    return network;
+}
+
+std::size_t default_threads() {
+    const char* text = std::getenv("OMP_NUM_THREADS");
+    if (text == nullptr) return 1;
+    const std::string_view first = std::string_view(text).substr(0, std::string_view(text).find(','));
+    const auto threads = parse_number<std::size_t>(first);
+    return threads && *threads > 0 ? *threads : 1;
+}
+
+Arithmetic parse_arithmetic(std::string_view name) {
+    return name == "bf16" ? Arithmetic::kBf16 : Arithmetic::kFp32;
+}
+
+std::string to_string(Reduction reduction) { return reduction == Reduction::kMpi ? "mpi" : "tree"; }
+
+}  // namespace lockstep

@@ -1,0 +1,75 @@
+// The configuration of a run, typed: what the resolved options say, with impossible combinations refused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "comm/gradient_reducer.h"
+#include "core/arithmetic/arithmetic.h"
+#include "core/data/open_data.h"
+#include "core/network/network_spec.h"
+#include "core/training/optimizer.h"
+#include "launcher/options.h"
+
+namespace lockstep {
+
+/// training.global_batch = all: the whole training set is one batch.
+inline constexpr std::size_t kWholeSet = std::numeric_limits<std::size_t>::max();
+
+struct TrainingConfig {
+    std::size_t epochs = 0;        ///< 0: bounded by max_steps alone
+    std::size_t max_steps = 0;     ///< 0: bounded by epochs alone; both 0: initialise and save
+    std::size_t global_batch = 0;  ///< over all ranks; kWholeSet for `all`
+    std::size_t leaf = 32;
+    std::uint64_t seed = 1;
+    std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
+    Arithmetic arithmetic = Arithmetic::kFp32;
+};
+
+struct CommConfig {
+    Reduction reduction = Reduction::kTree;
+    double bucket_mib = 0.0;
+    std::size_t check_every = 0;  ///< steps between comparisons of the replicas; 0: only at the end
+
+    /// Bytes of a bucket, at least one value.
+    [[nodiscard]] std::size_t bucket_bytes() const;
+};
+
+struct RunConfig {
+    std::filesystem::path
+        dir;                 ///< empty: runs/<configuration>-<date>-<time>, see choose_run_dir in run_log.h
+    bool overwrite = false;  ///< a run that `dir` already holds is replaced
+    std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
+    std::size_t log_every = 0;       ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+};
+
+struct Config {
+    std::string name;  ///< of the configuration file: "mnist"
+    DataOptions data;
+    NetworkSpec network;  ///< inputs is 0 until the data is open
+    TrainingConfig training;
+    OptimizerOptions optimizer;
+    CommConfig comm;
+    RunConfig run;
+};
+
+/// Throws ConfigError, naming key and origin, for combinations that cannot be.
+Config make_config(const ResolvedOptions& options);
+
+/// Checks what can only be known once the data is open, and returns the network with `inputs` filled in: the
+/// outputs and the loss against the targets, the batch against the samples. What `plan` and `train` both
+/// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
+NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
+                               const Dataset& test);
+
+/// OMP_NUM_THREADS, whose first number is the outermost level's, or 1: what training.threads = 0 means.
+std::size_t default_threads();
+
+/// Requires one of the choices of training.arithmetic.
+Arithmetic parse_arithmetic(std::string_view name);
+std::string to_string(Reduction reduction);
+
+}  // namespace lockstep

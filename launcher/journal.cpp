@@ -1,0 +1,86 @@
+#include "launcher/journal.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace lockstep {
+
+namespace {
+
+constexpr double kQuiet_seconds = 2.0;
+
+void add_train(Metrics& metrics, const Score& score) {
+    metrics.train_loss = score.loss;
+    metrics.train_accuracy = score.accuracy;
+}
+
+void add_test(Metrics& metrics, const Score& score) {
+    metrics.test_loss = score.loss;
+    metrics.test_accuracy = score.accuracy;
+}
+
+std::string text_of(const char* set, const Score& score) {
+    std::string text = fmt::format("  {} loss {:.5f}", set, score.loss);
+    if (score.accuracy) text += fmt::format(" accuracy {:.2f} %", 100.0 * *score.accuracy);
+    return text;
+}
+
+}  // namespace
+
+Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
+    : progress_(progress), log_(std::move(log)), log_every_(log_every) {
+    if (log_) log_->write(metrics("start", {}));
+}
+
+Metrics Journal::metrics(const char* event, const RunPosition& at) const {
+    Metrics metrics;
+    metrics.event = event;
+    metrics.epoch = at.epoch;
+    metrics.step = at.step;
+    metrics.samples = at.samples;
+    metrics.seconds = seconds();
+    if (at.samples > 0) metrics.samples_per_second = static_cast<double>(at.samples) / metrics.seconds;
+    return metrics;
+}
+
+void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
+                   std::size_t steps_in_epoch) {
+    if (log_ && log_every_ > 0 && at.step % log_every_ == 0) {
+        Metrics line = metrics("step", at);
+        line.train_loss = train_loss;
+        log_->write(line);
+    }
+    progress_.update(fmt::format("epoch {}", at.epoch), step_in_epoch, steps_in_epoch,
+                     fmt::format("loss {:.5f}", train_loss));
+}
+
+void Journal::epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test) {
+    Metrics line = metrics("epoch", at);
+    add_train(line, train);
+    if (test) add_test(line, *test);
+    if (log_) log_->write(line);
+    // An experiment may have thousands of epochs a second: only those with a test, and now and then another.
+    if (!test && line.seconds < last_line_seconds_ + kQuiet_seconds) return;
+    last_line_seconds_ = line.seconds;
+    progress_.line(fmt::format("epoch {:3}{}{}  {:.1f} s", at.epoch, text_of("train", train),
+                               test ? text_of("test", *test) : "", line.seconds));
+}
+
+void Journal::end(const RunPosition& at, const std::optional<Score>& train,
+                  const std::optional<Score>& test) {
+    Metrics line = metrics("end", at);
+    if (train) add_train(line, *train);
+    if (test) add_test(line, *test);
+    if (log_) log_->write(line);
+}
+
+void Journal::digest(const RunPosition& at, const Digest128& digest) {
+    if (log_) log_->write_digest(at.epoch, at.step, digest.hex());
+}
+
+void Journal::warn(const std::string& text) { progress_.line("warning: " + text); }
+
+void Journal::line(const std::string& text) { progress_.line(text); }
+
+}  // namespace lockstep

@@ -1,0 +1,51 @@
+// What a run tells: progress for the user, and the run directory's log. Rank 0 tells it; on the others it is
+// silent.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/arithmetic/digest.h"
+#include "launcher/evaluation.h"
+#include "launcher/progress.h"
+#include "launcher/run_log.h"
+#include "launcher/stopwatch.h"
+
+namespace lockstep {
+
+/// Where a run stands.
+struct RunPosition {
+    std::size_t epoch = 0;    ///< completed or in progress, from 1
+    std::size_t step = 0;     ///< steps taken
+    std::size_t samples = 0;  ///< trained on
+};
+
+class Journal {
+  public:
+    /// `log` is nothing on the ranks other than 0. The clock starts here. `log_every`: steps between lines of
+    /// metrics.jsonl, 0 for none within an epoch.
+    Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every);
+
+    void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
+              std::size_t steps_in_epoch);
+    void epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test);
+    void end(const RunPosition& at, const std::optional<Score>& train, const std::optional<Score>& test);
+    /// Appends to the ledger: the replicas' digest after a step.
+    void digest(const RunPosition& at, const Digest128& digest);
+    void warn(const std::string& text);
+    void line(const std::string& text);
+
+    [[nodiscard]] double seconds() const { return watch_.seconds(); }
+    [[nodiscard]] const std::optional<RunLog>& log() const { return log_; }
+
+  private:
+    [[nodiscard]] Metrics metrics(const char* event, const RunPosition& at) const;
+
+    Progress progress_;
+    std::optional<RunLog> log_;
+    std::size_t log_every_;
+    Stopwatch watch_;
+    double last_line_seconds_ = 0.0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,92 @@
+// Where every setting comes from: flags, environment variables, the configuration file, defaults, in this
+// precedence.
+//
+// A key `[optimizer] learning_rate` of the file is also the flag `--optimizer.learning_rate` and the variable
+// LOCKSTEP_OPTIMIZER_LEARNING_RATE. A key that may be repeated (network.layer) is replaced as a whole by the
+// source of the highest precedence that gives it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+/// One value of a key, and where it was given.
+struct OptionValue {
+    std::string text;
+    std::string origin;  ///< "default", "flag --data.dir", "variable LOCKSTEP_DATA_DIR", "xor.ini:7"
+    bool operator==(const OptionValue&) const = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+        archive& text& origin;
+    }
+};
+
+/// A key with its values: one, or several in order where the key may be repeated.
+struct ResolvedOption {
+    std::string key;
+    std::vector<OptionValue> values;
+    bool operator==(const ResolvedOption&) const = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+        archive& key& values;
+    }
+};
+
+/// Every key of the table with its value and origin, each value checked by itself (spelling, range).
+/// A plain value: rank 0 resolves it and sends it, so the other ranks never read the file.
+class ResolvedOptions {
+  public:
+    ResolvedOptions() = default;
+    ResolvedOptions(std::string config_name, std::vector<ResolvedOption> options)
+        : config_name_(std::move(config_name)), options_(std::move(options)) {}
+
+    /// The configuration file's name without folder and extension: "mnist".
+    [[nodiscard]] const std::string& config_name() const { return config_name_; }
+    /// All keys in the table's order.
+    [[nodiscard]] const std::vector<ResolvedOption>& all() const { return options_; }
+    /// Requires that `key` is in the table (an internal error otherwise).
+    [[nodiscard]] const ResolvedOption& at(std::string_view key) const;
+    /// The text of a key that is not repeated; "" where it has no default and was not given.
+    [[nodiscard]] const std::string& text(std::string_view key) const;
+    /// True where the user gave the key, so that its value is not the default.
+    [[nodiscard]] bool given(std::string_view key) const;
+    /// "xor.ini:7: optimizer.momentum = 0.9", the start of a message about a key's value.
+    [[nodiscard]] std::string place(std::string_view key) const;
+
+    bool operator==(const ResolvedOptions&) const = default;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+        archive& config_name_& options_;
+    }
+
+  private:
+    std::string config_name_;
+    std::vector<ResolvedOption> options_;
+};
+
+/// What the settings are resolved from.
+struct OptionSources {
+    std::filesystem::path config_file;                       ///< empty: no file
+    std::vector<std::pair<std::string, std::string>> flags;  ///< key and value, as given, without "--"
+    std::vector<std::string> environment;                    ///< "NAME=value" of the whole environment
+};
+
+/// Resolves and checks each value by itself. Throws ConfigError naming key, file and line (or flag, or
+/// variable), the rule, and the nearest valid spelling. Not collective: reads the file here.
+ResolvedOptions resolve_options(const OptionSources& sources);
+
+/// The environment of this process as "NAME=value".
+std::vector<std::string> process_environment();
+
+/// As bytes, to be sent to the other ranks, and back (Boost.Serialization).
+std::string to_bytes(const ResolvedOptions& options);
+ResolvedOptions options_from_bytes(const std::string& bytes);
+
+}  // namespace lockstep

@@ -1,0 +1,267 @@
+#include "launcher/options_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdint>
+
+#include "core/data/open_data.h"
+#include "core/error.h"
+#include "core/network/network_spec.h"
+#include "core/number.h"
+#include "core/spelling.h"
+#include "core/training/optimizer.h"
+
+namespace lockstep {
+
+namespace {
+
+using enum OptionKind;
+
+constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
+constexpr std::array<std::string_view, 2> kArithmetics{"fp32", "bf16"};
+constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
+constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
+
+// Whole numbers up to 2^53 are exact in a double; the seed alone may use all 64 bits.
+constexpr double kMostWhole = 0x1p53;
+constexpr double kMostSeed = 0x1p64;
+constexpr double kMostReal = std::numeric_limits<float>::max();
+
+constexpr OptionSpec whole(std::string_view key, std::string_view default_text, double least, double most,
+                           std::string_view help) {
+    return {
+        .key = key, .kind = kWhole, .default_text = default_text, .help = help, .least = least, .most = most};
+}
+
+constexpr OptionSpec text(std::string_view key, std::string_view help) { return {.key = key, .help = help}; }
+
+const std::array kTable{
+    OptionSpec{.key = "data.source",
+               .kind = kChoice,
+               .help = "which samples: MNIST's files, CSV files, or a synthetic set",
+               .choices = data_source_names(),
+               .required = true},
+    text("data.dir", "mnist, csv: the folder of the files"),
+    text("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
+    text("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
+    text("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
+    text("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
+    whole("data.classes", "0", 0, kMostWhole,
+          "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
+    whole("data.train_samples", "0", 0, kMostWhole,
+          "synthetic: how many to draw; files: read at most so many; 0: the source's own number"),
+    whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),
+    whole("data.seed", "1", 0, kMostSeed, "synthetic sets: what the samples are drawn from"),
+
+    OptionSpec{.key = "network.layer",
+               .kind = kLayer,
+               .help =
+                   "a layer, first to last: dense units=N [activation=identity|relu|sigmoid|tanh|softmax] "
+                   "[amplitude=a] [steepness=b] [init=he|glorot|lecun]",
+               .required = true,
+               .repeated = true},
+    OptionSpec{.key = "network.loss",
+               .kind = kChoice,
+               .default_text = "cross_entropy",
+               .help = "the error function",
+               .choices = kLosses},
+
+    whole("training.epochs", "0", 0, kMostWhole,
+          "passes over the training set; 0: as many as training.max_steps needs"),
+    whole("training.max_steps", "0", 0, kMostWhole,
+          "stop after so many steps; 0: no limit; this and epochs both 0: initialise and save"),
+    OptionSpec{.key = "training.global_batch",
+               .kind = kWholeOrAll,
+               .default_text = "128",
+               .help = "samples of one step over all ranks, or all for the whole training set",
+               .least = 1,
+               .most = kMostWhole},
+    whole("training.leaf", "32", 1, 1 << 20,
+          "samples of a leaf, the unit of work; another value gives other bits"),
+    whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
+    whole("training.threads", "0", 0, 4096,
+          "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),
+    OptionSpec{
+        .key = "training.arithmetic",
+        .kind = kChoice,
+        .default_text = "fp32",
+        .help = "what the layers' products are computed in; bf16: factors rounded to bf16, sums and all else "
+                "in fp32",
+        .choices = kArithmetics},
+
+    OptionSpec{.key = "optimizer.name",
+               .kind = kChoice,
+               .default_text = "sgd",
+               .help = "the learning rule",
+               .choices = optimizer_names()},
+    OptionSpec{.key = "optimizer.learning_rate",
+               .kind = kReal,
+               .help = "the learning rate",
+               .least = 0,
+               .most = kMostReal,
+               .above = true,
+               .required = true},
+    OptionSpec{.key = "optimizer.momentum",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "sgd: the share of the last change that is kept",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.beta1",
+               .kind = kReal,
+               .default_text = "0.9",
+               .help = "adam: decay of the mean gradient",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.beta2",
+               .kind = kReal,
+               .default_text = "0.999",
+               .help = "adam: decay of the mean squared gradient",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.epsilon",
+               .kind = kReal,
+               .default_text = "1e-8",
+               .help = "adam: added to the root, against division by 0",
+               .least = 0,
+               .most = 1,
+               .above = true,
+               .below = true},
+
+    OptionSpec{
+        .key = "comm.reduction",
+        .kind = kChoice,
+        .default_text = "tree",
+        .help = "how gradients are added over the ranks; mpi (MPI_Allreduce) withdraws the promise of equal "
+                "bits",
+        .choices = kReductions},
+    OptionSpec{.key = "comm.bucket_mib",
+               .kind = kReal,
+               .default_text = "1",
+               .help = "MiB of gradients that are reduced in one go",
+               .least = 0,
+               .most = 1 << 20,
+               .above = true},
+    whole("comm.check_every", "100", 0, kMostWhole,
+          "steps between comparisons of the replicas' digests; 0: only at the end"),
+
+    text("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
+    OptionSpec{.key = "run.overwrite",
+               .kind = kSwitch,
+               .default_text = "false",
+               .help = "replace the run that run.dir already holds",
+               .choices = kSwitchWords},
+    whole("run.evaluate_every", "1", 0, kMostWhole,
+          "epochs between measurements on the test set; 0: only at the end"),
+    whole("run.log_every", "100", 0, kMostWhole,
+          "steps between lines of metrics.jsonl; 0: only at the end of an epoch"),
+};
+
+std::string whole_number_fault(const OptionSpec& spec, const std::string& text) {
+    const auto number = parse_number<std::uint64_t>(text);
+    const bool fits =
+        number && static_cast<double>(*number) >= spec.least && static_cast<double>(*number) <= spec.most;
+    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+}
+
+std::string real_number_fault(const OptionSpec& spec, const std::string& text) {
+    // Read as the float that will be used: a value that only fits a double is out of range.
+    const auto number = parse_number<float>(text);
+    const bool fits = number && (spec.above ? *number > spec.least : *number >= spec.least) &&
+                      (spec.below ? *number < spec.most : *number <= spec.most);
+    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+}
+
+}  // namespace
+
+std::span<const OptionSpec> option_table() { return kTable; }
+
+const OptionSpec* find_option(std::string_view key) {
+    const auto found = std::ranges::find(kTable, key, &OptionSpec::key);
+    return found == kTable.end() ? nullptr : &*found;
+}
+
+std::string variable_name(std::string_view key) {
+    std::string name = "LOCKSTEP_";
+    for (const char c : key)
+        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return name;
+}
+
+std::string nearest_key(std::string_view key) {
+    std::vector<std::string_view> keys;
+    std::vector<std::string_view> names;
+    for (const OptionSpec& spec : kTable) {
+        keys.push_back(spec.key);
+        names.push_back(spec.key.substr(spec.key.find('.') + 1));
+    }
+    // The right name in the wrong section, or in none.
+    const std::string_view name =
+        key.substr(key.rfind('.') == std::string_view::npos ? 0 : key.rfind('.') + 1);
+    const auto same = std::ranges::find(names, name);
+    if (same != names.end()) return std::string(keys[static_cast<std::size_t>(same - names.begin())]);
+    if (std::string nearest = nearest_spelling(key, keys); !nearest.empty()) return nearest;
+    const std::string nearest = nearest_spelling(name, names);
+    const auto found = std::ranges::find(names, nearest);
+    return found == names.end() ? "" : std::string(keys[static_cast<std::size_t>(found - names.begin())]);
+}
+
+std::string rule_text(const OptionSpec& spec) {
+    switch (spec.kind) {
+        case kText:
+            return "text";
+        case kWhole:
+        case kWholeOrAll: {
+            const std::string or_all = spec.kind == kWholeOrAll ? ", or all" : "";
+            if (spec.most == kMostSeed) return "a whole number from 0 to 18446744073709551615";
+            if (spec.most == kMostWhole)
+                return fmt::format("a whole number from {:.0f} up{}", spec.least, or_all);
+            return fmt::format("a whole number from {:.0f} to {:.0f}{}", spec.least, spec.most, or_all);
+        }
+        case kReal:
+            if (spec.most == kMostReal) return fmt::format("a number above {}", spec.least);
+            return fmt::format("a number {} {} and {} {}", spec.above ? "above" : "from", spec.least,
+                               spec.below ? "below" : "up to", spec.most);
+        case kChoice:
+        case kSwitch:
+            return fmt::format("one of {}", fmt::join(spec.choices, ", "));
+        case kLayer:
+            return "a layer";
+    }
+    return "";
+}
+
+std::string fault_of(const OptionSpec& spec, const std::string& text) {
+    switch (spec.kind) {
+        case kText:
+            return "";
+        case kWholeOrAll:
+            if (text == "all") return "";
+            [[fallthrough]];
+        case kWhole:
+            return whole_number_fault(spec, text);
+        case kReal:
+            return real_number_fault(spec, text);
+        case kChoice:
+        case kSwitch:
+            if (std::ranges::find(spec.choices, text) != spec.choices.end()) return "";
+            return fmt::format("must be {}{}", rule_text(spec), did_you_mean(text, spec.choices));
+        case kLayer:
+            try {
+                parse_layer(text);
+                return "";
+            } catch (const ConfigError& error) {
+                return error.what();
+            }
+    }
+    return "";
+}
+
+}  // namespace lockstep

@@ -1,0 +1,55 @@
+// What a run would do on a given number of ranks: work, memory and traffic, worked out without training.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/data/dataset.h"
+#include "core/network/network_spec.h"
+#include "launcher/config.h"
+
+namespace lockstep {
+
+struct PlanReport {
+    struct LayerPart {
+        std::string text;  ///< as in the configuration
+        std::size_t inputs = 0;
+        std::size_t outputs = 0;
+        std::size_t parameters = 0;
+    };
+
+    std::size_t ranks = 1;
+    std::vector<LayerPart> layers;
+    std::size_t parameters = 0;
+
+    std::size_t training_samples = 0;
+    std::size_t global_batch = 0;
+    std::size_t steps_per_epoch = 0;
+    std::size_t steps = 0;                ///< in all
+    std::vector<std::size_t> leaves;      ///< of a whole batch, for each rank
+    std::vector<std::size_t> idle_ranks;  ///< without a leaf
+
+    // Memory of the rank that needs most, in bytes.
+    std::size_t parameter_bytes = 0;
+    std::size_t gradient_bytes = 0;  ///< one arena for each node of the leaf tree that it owns
+    std::size_t optimizer_bytes = 0;
+    std::size_t packed_bytes = 0;  ///< rounded copies of the weights, in bf16
+    std::size_t activation_bytes = 0;
+    [[nodiscard]] std::size_t memory_bytes() const {
+        return parameter_bytes + gradient_bytes + optimizer_bytes + packed_bytes + activation_bytes;
+    }
+
+    std::string algorithm;         ///< "none", "halving", "direct", "mpi"
+    std::size_t bucket_count = 0;  ///< reductions of a step
+    std::size_t gradient_arena_bytes = 0;
+    /// Bytes that the rank which sends most sends for the gradients of a whole batch; 0 with mpi: the
+    /// library's choice.
+    std::size_t sent_bytes_per_step = 0;
+};
+
+/// Requires ranks > 0 and `spec` as check_against_data returns it. Allocates nothing of the network's
+/// size.
+PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Dataset& train, std::size_t ranks);
+
+}  // namespace lockstep

@@ -1,0 +1,17 @@
+#include "launcher/prepare.h"
+
+#include "core/arithmetic/threads.h"
+#include "launcher/config.h"
+
+namespace lockstep {
+
+Prepared prepare(const CommandInput& input) {
+    set_thread_count(static_cast<int>(input.config.training.threads));
+    Prepared prepared;
+    prepared.data = open_data(input.config.data);
+    prepared.network =
+        check_against_data(input.config, input.options, *prepared.data.train, *prepared.data.test);
+    return prepared;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,19 @@
+// What comes before any training or scoring: the data opened and the network checked against them.
+#pragma once
+
+#include "core/data/open_data.h"
+#include "core/network/network_spec.h"
+#include "launcher/commands.h"
+
+namespace lockstep {
+
+struct Prepared {
+    DataSets data;
+    NetworkSpec network;  ///< with its inputs
+};
+
+/// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets
+/// the number of threads. Throws ConfigError and DataError. Not collective.
+Prepared prepare(const CommandInput& input);
+
+}  // namespace lockstep

@@ -1,0 +1,116 @@
+#include "launcher/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "comm/agreement.h"
+#include "comm/replica_check.h"
+#include "launcher/numerical_check.h"
+#include "launcher/parameter_digest.h"
+
+namespace lockstep {
+
+namespace {
+
+ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, ShardBounds bounds) {
+    return {.network = spec,
+            .arithmetic = config.training.arithmetic,
+            .seed = config.training.seed,
+            .leaf = config.training.leaf,
+            .optimizer = config.optimizer,
+            .reducer = {.reduction = config.comm.reduction, .bucket_bytes = config.comm.bucket_bytes()},
+            .bounds = bounds};
+}
+
+}  // namespace
+
+Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data)
+    : comm_(comm),
+      config_(config),
+      data_(std::move(data)),
+      plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
+      bounds_(shard_bounds(plan_, comm.rank(), comm.size())),
+      reader_(*data_.train, bounds_.samples),
+      replica_(comm, replica_options(config, spec, bounds_)) {}
+
+TrainingResult Trainer::train(Journal& journal) {
+    TrainingResult result;
+    while (steps_left()) {
+        ++at_.epoch;
+        result.train = epoch(journal);
+        agree(comm_, [&] { check_parameters(network(), parameters(), moment()); });
+        const std::size_t every = config_.run.evaluate_every;
+        const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
+        result.test = test_now ? test() : std::nullopt;
+        journal.epoch(at_, *result.train, result.test);
+    }
+    if (at_.step == 0) result.test = test();
+    result.digest = check_replicas_now(journal);
+    result.at = at_;
+    result.seconds = journal.seconds();
+    journal.end(at_, result.train, result.test);
+    return result;
+}
+
+Score Trainer::epoch(Journal& journal) {
+    order_ = plan_.order(at_.epoch - 1);
+    const std::size_t check_every = config_.comm.check_every;
+    SampleMetrics sum;
+    std::size_t samples = 0;
+    for (std::size_t s = 0; s < plan_.steps_per_epoch() && steps_left(); ++s) {
+        const Batch batch = plan_.batch(at_.epoch - 1, s);
+        const SampleMetrics metrics = step(batch);
+        sum.loss += metrics.loss;
+        sum.correct += metrics.correct;
+        samples += batch.samples;
+        journal.step(at_, metrics.loss / static_cast<double>(batch.samples), s + 1, plan_.steps_per_epoch());
+        if (check_every > 0 && at_.step % check_every == 0) check_replicas_now(journal);
+    }
+    const auto n = static_cast<double>(samples);
+    Score score{sum.loss / n, std::nullopt, samples};
+    if (network().objective().counts_correct()) score.accuracy = sum.correct / n;
+    return score;
+}
+
+SampleMetrics Trainer::step(const Batch& batch) {
+    const Shard shard = plan_.shard(batch, comm_.rank(), comm_.size());
+    const auto indices = std::span(order_).subspan(shard.first, shard.samples);
+    const Samples samples = reader_.read(indices);
+    const SampleMetrics metrics = replica_.forward(shard, samples);
+    ++at_.step;
+    at_.samples += batch.samples;
+    if (!std::isfinite(metrics.loss)) {
+        const double loss = metrics.loss / static_cast<double>(batch.samples);
+        explain_failed_step(comm_, network(), parameters(), replica_.workspace(),
+                            {moment(), loss, indices, samples.x});
+    }
+    replica_.update(shard, samples, at_.step, batch.samples);
+    return metrics;
+}
+
+bool Trainer::steps_left() const {
+    const TrainingConfig& training = config_.training;
+    if (training.epochs == 0 && training.max_steps == 0) return false;
+    if (training.max_steps > 0 && at_.step >= training.max_steps) return false;
+    return training.epochs == 0 || at_.step / plan_.steps_per_epoch() < training.epochs;
+}
+
+std::string Trainer::moment() const { return fmt::format("at step {} (epoch {})", at_.step, at_.epoch); }
+
+std::optional<Score> Trainer::test() const {
+    if (!data_.test->has_targets()) return std::nullopt;
+    return evaluate(comm_, network(), parameters(), *data_.test, plan_.leaf());
+}
+
+Digest128 Trainer::check_replicas_now(Journal& journal) {
+    const std::vector<LayerDigest> digests = parameter_digests(network().layout(), parameters());
+    check_replicas(comm_, digests, fmt::format("after step {}", at_.step));
+    const Digest128 digest = combined_digest(digests);
+    journal.digest(at_, digest);
+    return digest;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+// Trains a network: every rank holds a replica and takes its share of each global minibatch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "core/data/batch_plan.h"
+#include "core/data/open_data.h"
+#include "launcher/config.h"
+#include "launcher/evaluation.h"
+#include "launcher/journal.h"
+#include "launcher/replica.h"
+#include "launcher/sample_reader.h"
+
+namespace lockstep {
+
+/// What a finished run has to say.
+struct TrainingResult {
+    RunPosition at;
+    std::optional<Score>
+        train;                  ///< of the last epoch, each batch scored before its step; none without a step
+    std::optional<Score> test;  ///< of the final parameters; none where the test set has no targets
+    Digest128 digest;           ///< of the final parameters
+    double seconds = 0.0;       ///< of training, tests included
+};
+
+class Trainer {
+  public:
+    /// Draws the initial parameters and allocates everything that training needs. `comm` and `data` must
+    /// outlive the trainer. Collective.
+    Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data);
+
+    /// Trains as the configuration says. Throws NumericalError (through agree) and ReplicaError on every rank
+    /// alike. Collective.
+    TrainingResult train(Journal& journal);
+
+    [[nodiscard]] const Network& network() const { return replica_.network(); }
+    [[nodiscard]] const BatchPlan& plan() const { return plan_; }
+    [[nodiscard]] std::span<const float> parameters() const { return replica_.parameters(); }
+
+  private:
+    /// One training step; returns the batch's summed metrics.
+    SampleMetrics step(const Batch& batch);
+    /// One epoch, or what training.max_steps leaves of it; returns the mean over its samples.
+    Score epoch(Journal& journal);
+    [[nodiscard]] bool steps_left() const;
+    [[nodiscard]] std::string moment() const;
+    [[nodiscard]] std::optional<Score> test() const;
+    /// Compares the replicas; returns the digest they share.
+    Digest128 check_replicas_now(Journal& journal);
+
+    const Communicator& comm_;
+    const Config& config_;
+    DataSets data_;
+    BatchPlan plan_;
+    ShardBounds bounds_;
+    SampleReader reader_;
+    Replica replica_;
+    std::vector<std::uint64_t> order_;  // of the epoch at hand
+    RunPosition at_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,112 @@
+// Layers, losses and their texts; the layout of parameters; the initialisers.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
+#include "core/network/initialiser.h"
+#include "core/network/network.h"
+
+using namespace lockstep;
+
+namespace {
+
+std::string error_of(std::string_view layer) {
+    try {
+        parse_layer(layer);
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a layer's text reads back as the same layer") {
+    for (const char* text : {"dense units=800 activation=relu", "dense activation=softmax units=10",
+                             "dense units=3 activation=tanh amplitude=1.7159 steepness=0.66666669",
+                             "dense units=1", "dense units=2 activation=sigmoid steepness=3 init=lecun"}) {
+        const LayerSpec layer = parse_layer(text);
+        CHECK(parse_layer(to_string(layer)) == layer);
+    }
+    CHECK(parse_layer("dense units=8 activation=relu").initialiser == Initialiser::kHe);
+    CHECK(parse_layer("dense units=8 activation=tanh").initialiser == Initialiser::kGlorot);
+}
+
+TEST_CASE("a misspelled layer names the rule and the nearest spelling") {
+    CHECK(contains(error_of("dens units=3"), "did you mean 'dense'"));
+    CHECK(contains(error_of("dense unit=3"), "did you mean 'units'"));
+    CHECK(contains(error_of("dense units=3 activation=rleu"), "did you mean 'relu'"));
+    CHECK(contains(error_of("dense units=3 init=hee"), "did you mean 'he'"));
+    CHECK(contains(error_of("dense"), "units=N"));
+    CHECK(contains(error_of(""), "needs a kind"));
+    CHECK(contains(error_of("dense units=0"), "whole number"));
+    CHECK(contains(error_of("dense units=-4"), "whole number"));
+    CHECK(contains(error_of("dense units=12x"), "whole number"));
+    CHECK(contains(error_of("dense units=3 units=4"), "twice"));
+    CHECK(contains(error_of("dense units=3 activation"), "needs a value"));
+    CHECK(contains(error_of("dense units=3 activation=relu steepness=2"), "steepness="));
+    CHECK(contains(error_of("dense units=3 activation=sigmoid amplitude=2"), "amplitude="));
+    CHECK(contains(error_of("dense units=3 activation=tanh steepness=nan"), "positive"));
+}
+
+TEST_CASE("combinations of layers and loss that mean nothing are refused") {
+    NetworkSpec spec;
+    spec.inputs = 2;
+    CHECK_THROWS_AS(check(spec), ConfigError);
+    spec.layers = {parse_layer("dense units=2 activation=softmax"),
+                   parse_layer("dense units=2 activation=softmax")};
+    CHECK_THROWS_AS(check(spec), ConfigError);
+    spec.layers.erase(spec.layers.begin());
+    CHECK_NOTHROW(check(spec));
+    spec.loss = Loss::kSquareError;
+    CHECK_THROWS_AS(check(spec), ConfigError);
+    spec.layers = {parse_layer("dense units=2 activation=relu")};
+    CHECK_NOTHROW(check(spec));
+    spec.loss = Loss::kCrossEntropy;
+    CHECK_THROWS_AS(check(spec), ConfigError);
+    spec.layers = {parse_layer("dense units=1 activation=softmax")};
+    CHECK_THROWS_AS(check(spec), ConfigError);
+}
+
+TEST_CASE("parameter blocks lie in order, each on a cache line, and a layer's range holds its blocks") {
+    ParameterLayout layout;
+    layout.append("layer0.weight", 0, 3, 5);
+    layout.append("layer0.bias", 0, 1, 5);
+    layout.append("layer2.weight", 2, 5, 2);
+    CHECK(layout.parameter_count() == 15 + 5 + 10);
+    CHECK(layout.arena_size() == 48);
+    for (const ParameterBlock& block : layout.blocks()) CHECK(block.offset % 16 == 0);
+    CHECK(layout.layer_range(0) == ArenaRange{0, 32});
+    CHECK(layout.layer_range(1) == ArenaRange{});
+    CHECK(layout.layer_range(2) == ArenaRange{32, 16});
+    CHECK_THROWS_AS(layout.append("huge", 3, std::size_t{1} << 40, std::size_t{1} << 40), ConfigError);
+}
+
+TEST_CASE("initial weights depend on seed, layer and index alone, and fill their range") {
+    std::vector<float> weight(4001);
+    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, weight);
+    const float bound = std::sqrt(6.0F / 150.0F);
+    const auto [least, most] = std::ranges::minmax(weight);
+    CHECK(least >= -bound);
+    CHECK(most <= bound);
+    CHECK(most > 0.99F * bound);
+    CHECK(least < -0.99F * bound);
+    double mean = 0.0;
+    for (const float value : weight) mean += double{value} / 4001.0;
+    // A uniform mean of 4001 values has a deviation of bound / √(3 · 4001) = 0.009 bounds.
+    CHECK(std::fabs(mean) < 0.04 * double{bound});
+
+    std::vector<float> shorter(1000);
+    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, shorter);
+    CHECK(std::equal(shorter.begin(), shorter.end(), weight.begin()));
+    std::vector<float> other(1000);
+    draw_weights(Initialiser::kGlorot, 4, 1, 100, 50, other);
+    CHECK(other != shorter);
+    draw_weights(Initialiser::kGlorot, 3, 2, 100, 50, other);
+    CHECK(other != shorter);
+}

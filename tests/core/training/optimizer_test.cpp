@@ -1,0 +1,117 @@
+// The optimizers against double references: two tensors, three steps.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "core/arithmetic/threads.h"
+#include "core/error.h"
+#include "core/training/optimizer.h"
+
+using namespace lockstep;
+
+namespace {
+
+constexpr std::size_t kSize = 48;
+constexpr ArenaRange kTensors[]{{0, 20}, {32, 16}};  // a gap between them, as in an arena
+constexpr float kMeanFactor = 1.0F / 7.0F;
+constexpr int kSteps = 3;
+
+std::vector<float> gradient_of_step(int step) {
+    std::mt19937 random(static_cast<unsigned>(100 + step));
+    std::normal_distribution<float> normal(0.0F, 3.0F);
+    std::vector<float> gradient(kSize);
+    for (float& value : gradient) value = normal(random);
+    return gradient;
+}
+
+/// Three steps by lockstep, the tensors in the order given.
+std::vector<float> trained(const OptimizerOptions& options, bool last_tensor_first = false) {
+    const ContractFloatMode mode;
+    const auto optimizer = make_optimizer(options, kSize);
+    std::vector<float> w = gradient_of_step(0);
+    for (int step = 1; step <= kSteps; ++step) {
+        const std::vector<float> gradient = gradient_of_step(step);
+        const UpdateStep update{static_cast<std::size_t>(step), options.learning_rate, kMeanFactor};
+        for (const std::size_t i : {0, 1}) {
+            optimizer->update(update, kTensors[last_tensor_first ? 1 - i : i], gradient, w);
+        }
+    }
+    return w;
+}
+
+/// The same in double, from the formulas of the papers.
+std::vector<double> reference(const OptimizerOptions& o) {
+    const std::vector<float> first = gradient_of_step(0);
+    std::vector<double> w(first.begin(), first.end());
+    std::vector<double> m(kSize);
+    std::vector<double> v(kSize);
+    for (int step = 1; step <= kSteps; ++step) {
+        const std::vector<float> gradient = gradient_of_step(step);
+        for (const ArenaRange tensor : kTensors) {
+            for (std::size_t i = tensor.first; i < tensor.first + tensor.count; ++i) {
+                const double g = double{gradient[i]} * double{kMeanFactor};
+                if (o.name == "sgd") {
+                    m[i] = double{o.momentum} * m[i] - double{o.learning_rate} * g;
+                    w[i] += m[i];
+                } else {
+                    m[i] = double{o.beta1} * m[i] + (1 - double{o.beta1}) * g;
+                    v[i] = double{o.beta2} * v[i] + (1 - double{o.beta2}) * g * g;
+                    const double m_hat = m[i] / (1 - std::pow(double{o.beta1}, step));
+                    const double v_hat = v[i] / (1 - std::pow(double{o.beta2}, step));
+                    w[i] -= double{o.learning_rate} * m_hat / (std::sqrt(v_hat) + double{o.epsilon});
+                }
+            }
+        }
+    }
+    return w;
+}
+
+double worst_error(const std::vector<float>& w, const std::vector<double>& expected) {
+    double worst = 0.0;
+    for (std::size_t i = 0; i < kSize; ++i) {
+        worst =
+            std::max(worst, std::fabs(double{w[i]} - expected[i]) / std::max(1.0, std::fabs(expected[i])));
+    }
+    return worst;
+}
+
+// Three steps of about eight roundings of 6e-8 each, on values of order 1 to 10.
+constexpr double kTolerance = 24 * 6e-8;
+
+OptimizerOptions sgd() { return {.name = "sgd", .learning_rate = 0.3F, .momentum = 0.9F}; }
+OptimizerOptions adam() { return {.name = "adam", .learning_rate = 0.01F}; }
+
+}  // namespace
+
+TEST_CASE("each optimizer follows its formula over two tensors and three steps") {
+    CHECK(worst_error(trained(sgd()), reference(sgd())) < kTolerance);
+    CHECK(worst_error(trained(adam()), reference(adam())) < kTolerance);
+}
+
+TEST_CASE("the optimizer check rejects a momentum, a beta or a rate that is slightly wrong") {
+    OptimizerOptions wrong = sgd();
+    wrong.momentum = 0.901F;
+    CHECK(worst_error(trained(wrong), reference(sgd())) > kTolerance);
+    wrong = adam();
+    wrong.beta2 = 0.9985F;
+    CHECK(worst_error(trained(wrong), reference(adam())) > kTolerance);
+    wrong = adam();
+    wrong.learning_rate = 0.0101F;
+    CHECK(worst_error(trained(wrong), reference(adam())) > kTolerance);
+}
+
+TEST_CASE("the order of the slices does not change a bit, and the gap between tensors stays as it was") {
+    for (const OptimizerOptions& options : {sgd(), adam()}) {
+        const std::vector<float> w = trained(options);
+        CHECK(w == trained(options, true));
+        const std::vector<float> first = gradient_of_step(0);
+        for (std::size_t i = 20; i < 32; ++i) CHECK(w[i] == first[i]);
+    }
+}
+
+TEST_CASE("an unknown optimizer is refused with the nearest name") {
+    CHECK_THROWS_WITH_AS(make_optimizer({.name = "adm"}, 1), doctest::Contains("did you mean 'adam'"),
+                         ConfigError);
+}

@@ -1,0 +1,173 @@
+"""The house keeps its order: who includes whom, a README at each door, no file that has grown too long.
+
+The rules are those of README.md, "The house". Each has a twin with a planted fault that it must find.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "core", "comm", "launcher", "configs",
+             "scripts", "tests"}
+DOORS = ["core", "comm", "launcher", "configs", "scripts", "tests"]
+
+# What the files of a layer may include of ours. core/*.h, directly under core/, is everybody's: errors, spelling.
+MAY_INCLUDE = {
+    "core": {"core"},
+    "core/arithmetic": {"core", "core/arithmetic"},
+    "core/data": {"core", "core/data", "core/arithmetic"},
+    "core/network": {"core", "core/network", "core/arithmetic"},
+    "core/training": {"core", "core/training", "core/network", "core/arithmetic"},
+    "comm": {"core", "comm", "core/arithmetic"},
+    "launcher": {"core", "core/arithmetic", "core/data", "core/network", "core/training", "comm", "launcher"},
+}
+# Libraries that must not be known below a floor: (what the #include names, the layers that may).
+LIBRARIES = [
+    (re.compile(r"mpi\.h$"), {"comm", "launcher"}),
+    (re.compile(r"boost/program_options"), {"launcher"}),
+]
+LONGEST_FILE_LINES = 600
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+
+
+def layer_of(path):
+    """The layer a path relative to the repository lies in, or None: tests may include anything."""
+    folder = path.parent.as_posix()
+    while folder != ".":
+        if folder in MAY_INCLUDE:
+            return folder
+        folder = Path(folder).parent.as_posix()
+    return None
+
+
+def layering_faults(root, files):
+    for path in files:
+        layer = layer_of(path)
+        if path.suffix not in {".h", ".cpp", ".inl"} or layer is None:
+            continue
+        for number, line in enumerate((root / path).read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            quote, target = match.groups()
+            place = f"{path}:{number}"
+            if quote == '"':
+                if not (root / target).exists():
+                    yield f"{place}: \"{target}\" is not a path from the repository's root"
+                elif layer_of(Path(target)) not in MAY_INCLUDE[layer]:
+                    yield f"{place}: {layer} must not include {target}"
+            for library, layers in LIBRARIES:
+                if library.search(target) and layer.split("/")[0] not in layers:
+                    yield f"{place}: {layer} must not know {target}"
+
+
+def door_faults(root, files):
+    for name in sorted({path.parts[0] for path in files}):
+        if not name.startswith(".") and name not in TOP_LEVEL:
+            yield f"{name}: the top level is fixed; it belongs into one of the folders"
+    for folder in DOORS:
+        if Path(folder, "README.md") not in files:
+            yield f"{folder}/README.md is missing: what lives here, what does not, where to start"
+
+
+def length_faults(root, files):
+    for path in files:
+        if path.suffix in {".h", ".cpp", ".inl", ".py", ".sh"}:
+            lines = len((root / path).read_text().splitlines())
+            if lines > LONGEST_FILE_LINES:
+                yield f"{path}: {lines} lines, more than {LONGEST_FILE_LINES}; which of its jobs can move out?"
+
+
+def files_of_repository():
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY,
+                            capture_output=True, text=True)
+    if listed.returncode != 0:
+        sys.exit(f"this test asks git which files there are: {listed.stderr}")
+    paths = [Path(line) for line in listed.stdout.splitlines()]
+    return [path for path in paths if (REPOSITORY / path).is_file()]
+
+
+class TheHouse(unittest.TestCase):
+    def setUp(self):
+        self.files = files_of_repository()
+
+    def assert_no_faults(self, faults):
+        self.assertEqual("\n".join(faults), "")
+
+    def test_each_layer_includes_only_what_it_may(self):
+        self.assert_no_faults(layering_faults(REPOSITORY, self.files))
+
+    def test_the_top_level_is_fixed_and_each_door_has_a_readme(self):
+        self.assert_no_faults(door_faults(REPOSITORY, self.files))
+
+    def test_no_file_is_too_long(self):
+        self.assert_no_faults(length_faults(REPOSITORY, self.files))
+
+
+class PlantedFaults(unittest.TestCase):
+    """The checks see what they are there to see."""
+
+    def faults(self, check, contents):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for name, text in contents.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            return list(check(root, [Path(name) for name in contents]))
+
+    def assert_refused(self, includer, included):
+        contents = {includer: f'// x\n#include "{included}"\n', included: ""}
+        self.assertEqual(len(self.faults(layering_faults, contents)), 1, f"{includer} including {included}")
+
+    def assert_allowed(self, includer, included):
+        contents = {includer: f'#include "{included}"\n', included: ""}
+        self.assertEqual(self.faults(layering_faults, contents), [])
+
+    def test_an_include_that_climbs_a_floor_is_found(self):
+        self.assert_refused("core/network/a.cpp", "comm/b.h")
+        self.assert_refused("core/data/a.h", "core/network/b.h")
+        self.assert_refused("core/arithmetic/a.cpp", "core/data/b.h")
+        self.assert_refused("core/network/a.cpp", "core/training/b.h")
+        self.assert_refused("core/a.cpp", "core/network/b.h")
+        self.assert_refused("comm/a.cpp", "core/data/b.h")
+        self.assert_refused("comm/a.cpp", "launcher/b.h")
+        self.assert_refused("launcher/a.cpp", "tests/support/b.h")
+
+    def test_an_include_that_goes_down_is_allowed(self):
+        self.assert_allowed("launcher/a.cpp", "comm/b.h")
+        self.assert_allowed("launcher/a.cpp", "core/training/b.h")
+        self.assert_allowed("comm/a.cpp", "core/arithmetic/b.h")
+        self.assert_allowed("core/training/a.cpp", "core/network/b.h")
+        self.assert_allowed("core/data/sub/a.cpp", "core/arithmetic/b.h")
+        self.assert_allowed("core/data/a.cpp", "core/error.h")
+        self.assert_allowed("tests/core/a.cpp", "launcher/b.h")
+
+    def test_mpi_and_the_command_line_are_found_in_core(self):
+        for header in ("<mpi.h>", "<boost/program_options.hpp>"):
+            self.assertEqual(len(self.faults(layering_faults, {"core/data/a.cpp": f"#include {header}\n"})), 1)
+        self.assertEqual(len(self.faults(layering_faults, {"comm/a.cpp": "#include <boost/program_options.hpp>\n"})), 1)
+        self.assertEqual(self.faults(layering_faults, {"comm/a.cpp": "#include <mpi.h>\n"}), [])
+
+    def test_a_path_that_is_not_from_the_root_is_found(self):
+        self.assertEqual(len(self.faults(layering_faults, {"comm/a.cpp": '#include "b.h"\n', "comm/b.h": ""})), 1)
+
+    def test_a_missing_readme_and_a_stray_folder_are_found(self):
+        contents = {f"{folder}/README.md": "" for folder in DOORS}
+        self.assertEqual(self.faults(door_faults, contents), [])
+        del contents["comm/README.md"]
+        contents["examples/a.cpp"] = ""
+        self.assertEqual(len(self.faults(door_faults, contents)), 2)
+
+    def test_a_file_of_one_line_too_many_is_found(self):
+        self.assertEqual(self.faults(length_faults, {"core/a.cpp": "\n" * LONGEST_FILE_LINES}), [])
+        self.assertEqual(len(self.faults(length_faults, {"core/a.cpp": "\n" * (LONGEST_FILE_LINES + 1)})), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
