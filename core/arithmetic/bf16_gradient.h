@@ -161,6 +161,7 @@ struct GradientBlock {
 
 template <class Engine>
 void blocked_gradient(const WeightGradientTask& t) {
+    if (t.inputs == 0 || t.outputs == 0) return;
     constexpr std::size_t kTile = Engine::kTileRows * kBf16PanelCols;
     const GradientCut g = cut_samples(t.samples, t.leaf);
     const bool one_chunk = chunk_from(g, t.samples, 0).end == t.samples;

@@ -128,7 +128,7 @@ TEST_CASE(
          {GradientShape{1024, 20, 40, 32}, GradientShape{1025, 20, 40, 32}, GradientShape{2500, 15, 17, 64},
           GradientShape{130, 700, 3, 32}, GradientShape{33, 3, 1500, 32}, GradientShape{3000, 9, 33, 2900},
           GradientShape{3000, 9, 33, 1100}, GradientShape{700, 40, 70, 1}, GradientShape{2000, 90, 300, 5},
-          GradientShape{5000, 33, 5, 1000}}) {
+          GradientShape{5000, 33, 5, 1000}, GradientShape{2500, 9, 0, 1}, GradientShape{2500, 0, 9, 1}}) {
         check_gradient(s, random, ordinary);
     }
 }
