@@ -46,6 +46,7 @@ zlib1g-dev                 header zlib.h
 libxxhash-dev              header xxhash.h'
 test_needs='
 git                        command git
+iproute2                   command ip
 doctest-dev                header doctest/doctest.h
 python3                    command /usr/bin/python3
 python3-numpy              module numpy'

@@ -1,0 +1,89 @@
+"""Several hosts with a network between them: the promise holds, and the links carry what comm/README.md's card says."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import test_promise
+from hosts import Hosts, Unavailable
+from program import MPIEXEC, PROGRAM, main, run_command, user_environment
+
+# The card's n is the number of weights and biases.
+INPUTS, OUTPUTS = 960, 30
+HIDDEN = 400
+LEAF = 32
+PARAMETERS = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS
+TRAFFIC_CONFIG = f"""
+[data]
+source = alvinn
+train_samples = 384
+test_samples = 10
+[network]
+layer = dense units={HIDDEN} activation=relu
+layer = dense units={OUTPUTS} activation=softmax
+[training]
+leaf = {LEAF}
+[optimizer]
+learning_rate = 0.05
+[comm]
+check_every = 0
+[run]
+evaluate_every = 0
+"""
+
+
+class HostsTest(test_promise.PromiseTest):
+    """lockstep(..., hosts=(3, 1)): three ranks on the first host, one on the second."""
+
+    COUNT = 3
+
+    def setUp(self):
+        super().setUp()
+        try:
+            self.hosts = Hosts(self.folder, self.COUNT)
+        except Unavailable as reason:
+            self.skipTest(str(reason))
+        self.addCleanup(self.hosts.close)
+
+    def lockstep(self, *arguments, hosts=None, options=(), **others):
+        if hosts is None:
+            return super().lockstep(*arguments, **others)
+        command = [*self.hosts.mpirun(MPIEXEC, hosts, *options), PROGRAM, *arguments]
+        return run_command(command, self.folder, user_environment())
+
+
+class ThePromise(HostsTest):
+    def test_any_layout_of_ranks_on_hosts(self):
+        dealt_round = ("--map-by", "node")
+        self.assert_equal_traces([((), {"hosts": (1, 1)}),
+                                  ((), {"hosts": (3, 1)}),
+                                  ((), {"hosts": (2, 2), "options": dealt_round}),
+                                  ((), {"hosts": (1, 1, 1)}),
+                                  ((), {"hosts": (2, 1, 1)}),
+                                  ((), {"hosts": (1, 3, 2), "options": dealt_round}),
+                                  (("--comm.bucket_mib", "0.0001"), {"hosts": (2, 1)})])
+
+
+class Traffic(HostsTest):
+    def sent_per_step(self, hosts, leaves):
+        """Bytes that left each host for one step: the difference of two runs, which takes out what starts them."""
+        self.write("traffic.ini", TRAFFIC_CONFIG)
+        sent = []
+        for steps in (4, 24):
+            before = self.hosts.sent_bytes()
+            self.train("traffic.ini", "run", "--run.overwrite", "true", "--training.max_steps", steps,
+                       "--training.global_batch", LEAF * leaves, hosts=hosts)
+            sent.append([after - first for first, after in zip(before, self.hosts.sent_bytes(), strict=True)])
+        return [(long - short) / 20 for short, long in zip(*sent, strict=True)][:len(hosts)]
+
+    def test_links_carry_what_the_cost_card_says(self):
+        # The tree of six leaves is ((0 1)(2 3))(4 5): of halves 0 1 2 and 3 4 5 each leaves two sums, of thirds one.
+        for hosts, leaves, sums in (((1, 1), 4, 1), ((1, 1), 6, 2), ((2, 1), 6, 1), ((1, 1, 1), 6, 1)):
+            with self.subTest(hosts=hosts, leaves=leaves):
+                expected = (sums + 1) * (len(hosts) - 1) / len(hosts) * PARAMETERS * 4
+                for host, sent in enumerate(self.sent_per_step(hosts, leaves)):
+                    self.assertAlmostEqual(sent / expected, 1, delta=0.1, msg=f"host {host}")
+
+
+if __name__ == "__main__":
+    main()
