@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <functional>
@@ -23,7 +24,23 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kLargest_bytes = std::size_t{64} << 20;
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+/// Powers of four up to 1 MiB; from there on closer, about the sizes of caches and of whole networks.
+constexpr std::array kSizes_bytes{std::size_t{4},
+                                  std::size_t{16},
+                                  std::size_t{64},
+                                  std::size_t{256},
+                                  std::size_t{1} << 10,
+                                  std::size_t{4} << 10,
+                                  std::size_t{16} << 10,
+                                  std::size_t{64} << 10,
+                                  std::size_t{256} << 10,
+                                  kMiB,
+                                  4 * kMiB,
+                                  8 * kMiB,
+                                  16 * kMiB,
+                                  48 * kMiB,
+                                  64 * kMiB};
 /// Time of all rounds of one collective and size, and their number: enough for a median, and for the longest
 /// not to take minutes.
 constexpr double kSeconds_a_size = 0.25;
@@ -195,7 +212,7 @@ nlohmann::json to_json(const Communicator& comm, const std::vector<Result>& resu
 
 int bench_comm(Communicator& comm, bool json) {
     std::vector<Result> results;
-    for (std::size_t bytes = sizeof(float); bytes <= kLargest_bytes; bytes *= 4) {
+    for (const std::size_t bytes : kSizes_bytes) {
         for (Result& result : measure(comm, bytes)) results.push_back(std::move(result));
     }
     if (comm.rank() == 0) {
