@@ -1,52 +1,19 @@
-// Files for the tests of the readers: a temporary folder, IDX content, gzip, and the message that an error
-// carries.
+// Files for the tests of the readers: IDX content, gzip, and the message that an error carries.
 #pragma once
 
 #include <doctest/doctest.h>
 #include <zlib.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lockstep::test {
-
-/// A folder of its own that goes away with the object.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "lockstep-test-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-        path_ = name;
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-    /// Writes a file; returns its path.
-    std::filesystem::path write(const std::string& name, std::string_view content) const {
-        std::filesystem::path path = path_ / name;
-        std::ofstream file(path, std::ios::binary);
-        file.write(content.data(), static_cast<std::streamsize>(content.size()));
-        if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
-        return path;
-    }
-
-  private:
-    std::filesystem::path path_;
-};
 
 /// The content as a gzip file holds it.
 inline std::string gzipped(std::string_view content) {
