@@ -49,7 +49,9 @@ struct Case {
     std::string message() {
         return message_of<ConfigError>([&] { resolve(); });
     }
-    std::string place(int line) { return (folder / "test.ini").string() + ":" + std::to_string(line) + ": "; }
+    [[nodiscard]] std::string place(int line) const {
+        return (folder / "test.ini").string() + ":" + std::to_string(line) + ": ";
+    }
 };
 
 /// kGood with one line replaced or, with a number past its end, added.
@@ -156,7 +158,7 @@ TEST_CASE("options: a value that breaks its key's rule is named as it was writte
     const auto message_at = [](std::size_t line, const std::string& text) {
         Case test;
         test.text = with_line(line, text);
-        const std::string message = test.message();
+        std::string message = test.message();
         CHECK(message.starts_with(test.place(static_cast<int>(line))));
         return message;
     };

@@ -28,7 +28,8 @@ class TemporaryFolder {
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-    /// Writes a file; returns its path.
+    /// Writes a file; returns its path, which not everyone wants.
+    // NOLINTNEXTLINE(modernize-use-nodiscard)
     std::filesystem::path write(const std::string& name, std::string_view content) const {
         std::filesystem::path path = path_ / name;
         std::ofstream file(path, std::ios::binary);
