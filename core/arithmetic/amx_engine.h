@@ -1,11 +1,5 @@
-// The engine of bf16_blocked.h on AMX: two by two tiles of the result, each of 16 rows and 16 columns. What a
-// tile register does comes from `Tiles`: the instructions of bf16_amx.cpp, or the tests' model of them, so
-// that everything but the instructions is tested on every CPU with AVX-512. After simd_vec_avx512.h and
-// simd_bf16_pack.h.
-//
-// Tiles has the static functions configure() and release() for the calling thread and, for tile registers by
-// number, zero<T>, load<T>(memory, stride_bytes), store<T>(memory, stride_bytes) and multiply<C, A, B>:
-// TDPBF16PS.
+// The engine of bf16_blocked.h on AMX: two by two tiles of the result, each of 16 rows and 16 columns. After
+// simd_vec_avx512.h and simd_bf16_pack.h.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +14,45 @@ constexpr std::size_t kAmxRows = 16;
 /// Of a: 16 rows of 32 bf16, contiguous. Stored as pairs.
 constexpr std::size_t kAmxTile_pairs = kAmxRows * kBlockPairs;
 
-template <class Tiles>
+/// The instructions on tile registers, by number. Not the compilers' intrinsics: those of g++ 12 are macros that take literal numbers
+/// alone, and do not say that a tile's load reads memory, so that the stores before it may come too late.
+struct AmxTiles {
+    /// Eight tiles of 16 rows of 64 bytes.
+    static void configure() {
+        struct alignas(64) Configuration {
+            std::uint8_t palette = 1;
+            std::uint8_t start_row = 0;
+            std::uint8_t reserved[14] = {};
+            std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+            std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+        };
+        static_assert(sizeof(Configuration) == 64);
+        const Configuration configuration;
+        __asm__ volatile("ldtilecfg %0" ::"m"(configuration));
+    }
+    static void release() { __asm__ volatile("tilerelease"); }
+
+    template <int kTile>
+    static void zero() {
+        __asm__ volatile("tilezero %%tmm%c0" ::"i"(kTile));
+    }
+    template <int kTile>
+    static void load(const void* memory, std::size_t stride_bytes) {
+        __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(memory), "r"(stride_bytes), "i"(kTile)
+                         : "memory");
+    }
+    template <int kTile>
+    static void store(void* memory, std::size_t stride_bytes) {
+        __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(memory), "r"(stride_bytes), "i"(kTile)
+                         : "memory");
+    }
+    /// The assembler's order of operands is the reverse of the manual's.
+    template <int kC, int kA, int kB>
+    static void multiply() {
+        __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kC), "i"(kA), "i"(kB));
+    }
+};
+
 struct AmxEngine {
     using Value = std::uint32_t;  // a pair: even k in the low half
     static constexpr std::size_t kTileRows = 2 * kAmxRows;
@@ -29,8 +61,8 @@ struct AmxEngine {
     /// Loads the tile configuration, which other code may have released, and releases it at the end, so that
     /// the kernel need not save the tiles of a thread that is done with them.
     struct Session {
-        Session() { Tiles::configure(); }
-        ~Session() { Tiles::release(); }
+        Session() { AmxTiles::configure(); }
+        ~Session() { AmxTiles::release(); }
         Session(const Session&) = delete;
         Session& operator=(const Session&) = delete;
     };
@@ -98,40 +130,40 @@ struct AmxEngine {
         const std::size_t c_bytes = c.stride * sizeof(float);
         float* c_lower = c.data + kAmxRows * c.stride;
         if (run.fresh) {
-            Tiles::template zero<0>();
-            Tiles::template zero<1>();
+            AmxTiles::zero<0>();
+            AmxTiles::zero<1>();
             if constexpr (kTwoRows) {
-                Tiles::template zero<2>();
-                Tiles::template zero<3>();
+                AmxTiles::zero<2>();
+                AmxTiles::zero<3>();
             }
         } else {
-            Tiles::template load<0>(c.data, c_bytes);
-            Tiles::template load<1>(c.data + kCols, c_bytes);
+            AmxTiles::load<0>(c.data, c_bytes);
+            AmxTiles::load<1>(c.data + kCols, c_bytes);
             if constexpr (kTwoRows) {
-                Tiles::template load<2>(c_lower, c_bytes);
-                Tiles::template load<3>(c_lower + kCols, c_bytes);
+                AmxTiles::load<2>(c_lower, c_bytes);
+                AmxTiles::load<3>(c_lower + kCols, c_bytes);
             }
         }
         for (std::size_t block = 0; block < run.blocks; ++block) {
-            Tiles::template load<4>(upper, kRow_bytes);
-            Tiles::template load<6>(b, kPanelRow_bytes);
-            Tiles::template load<7>(b + kCols, kPanelRow_bytes);
-            Tiles::template multiply<0, 4, 6>();
-            Tiles::template multiply<1, 4, 7>();
+            AmxTiles::load<4>(upper, kRow_bytes);
+            AmxTiles::load<6>(b, kPanelRow_bytes);
+            AmxTiles::load<7>(b + kCols, kPanelRow_bytes);
+            AmxTiles::multiply<0, 4, 6>();
+            AmxTiles::multiply<1, 4, 7>();
             if constexpr (kTwoRows) {
-                Tiles::template load<5>(lower, kRow_bytes);
-                Tiles::template multiply<2, 5, 6>();
-                Tiles::template multiply<3, 5, 7>();
+                AmxTiles::load<5>(lower, kRow_bytes);
+                AmxTiles::multiply<2, 5, 6>();
+                AmxTiles::multiply<3, 5, 7>();
             }
             upper += kAmxTile_pairs;
             lower += kAmxTile_pairs;
             b += kPanelBlock_pairs;
         }
-        Tiles::template store<0>(c.data, c_bytes);
-        Tiles::template store<1>(c.data + kCols, c_bytes);
+        AmxTiles::store<0>(c.data, c_bytes);
+        AmxTiles::store<1>(c.data + kCols, c_bytes);
         if constexpr (kTwoRows) {
-            Tiles::template store<2>(c_lower, c_bytes);
-            Tiles::template store<3>(c_lower + kCols, c_bytes);
+            AmxTiles::store<2>(c_lower, c_bytes);
+            AmxTiles::store<3>(c_lower + kCols, c_bytes);
         }
     }
 };

@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "core/arithmetic/amx_support.h"
 #include "core/arithmetic/bf16_kernels.h"
 #include "tests/core/arithmetic/bits.h"
-#include "tests/core/arithmetic/software_tiles.h"
+#include "tests/core/arithmetic/tile_instructions.h"
 
 namespace lockstep::test {
 
@@ -40,13 +41,15 @@ inline Bf16Kernels kernels_of(InstructionSet isa) {
     return bf16_kernels();
 }
 
+/// To be called while a TileInstructions lives.
 inline const std::vector<Path>& paths() {
     static const std::vector<Path> all = [] {
         std::vector<Path> found;
         for (const InstructionSet isa : vector_sets())
             found.push_back({std::string(name(isa)), kernels_of(isa)});
         const bool has_avx512 = std::ranges::count(available_instruction_sets(), InstructionSet::kAvx512) > 0;
-        if (has_avx512) found.push_back({"amx engine on modelled tiles", software_tile_kernels()});
+        if (has_avx512 && !why_no_amx().empty())
+            found.push_back({"amx, its tile instructions emulated", amx_bf16_kernels()});
         return found;
     }();
     return all;
@@ -78,6 +81,7 @@ inline Packed packed(const Bf16Kernels& k, ConstMatrix b, bool transposed) {
 }
 
 inline void multiply(const Bf16Kernels& k, ConstMatrix a, const Packed& b, Matrix c) {
+    const TileInstructions tiles;
     k.product({c.rows,
                c.cols,
                a.cols,
@@ -90,6 +94,7 @@ inline void multiply(const Bf16Kernels& k, ConstMatrix a, const Packed& b, Matri
 }
 
 inline void gradient(const Bf16Kernels& k, ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw) {
+    const TileInstructions tiles;
     k.weight_gradient({x.rows,
                        dw.rows,
                        dw.cols,
