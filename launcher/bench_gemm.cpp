@@ -104,13 +104,13 @@ BenchProduct::BenchProduct(ProductForm form, const ProductShape& shape, Arithmet
       b_(random_operand(shape.k * shape.n, 2)),
       c_(shape.m * shape.n),
       arithmetic_(arithmetic) {
-    if (arithmetic == Arithmetic::kFp32 || form == ProductForm::kWeightGradient) return;
-    packed_.emplace(b().rows, b().cols, form == ProductForm::kInputDelta);
+    if (!packs_weights(arithmetic) || form == ProductForm::kWeightGradient) return;
+    packed_.emplace(b().rows, b().cols, form == ProductForm::kInputDelta, bf16_form(arithmetic));
     packed_->pack(b());
 }
 
 void BenchProduct::run(std::size_t leaf) {
-    if (arithmetic_ == Arithmetic::kBf16) return run_bf16(leaf);
+    if (packs_weights(arithmetic_)) return run_bf16(leaf);
     switch (form_) {
         case ProductForm::kForward:
             return dense_forward(a(), b(), {}, {}, c());
@@ -128,7 +128,7 @@ void BenchProduct::run_bf16(std::size_t leaf) {
         case ProductForm::kInputDelta:
             return bf16_input_delta(a(), *packed_, {}, {}, c());
         case ProductForm::kWeightGradient:
-            return bf16_weight_gradient(a(), b(), leaf, c());
+            return bf16_weight_gradient(a(), b(), leaf, c(), bf16_form(arithmetic_));
     }
 }
 

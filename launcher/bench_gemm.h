@@ -35,7 +35,8 @@ inline constexpr std::size_t kBenchLeaf = 32;
 /// One product with operands in [-1, 1) that depend on the shape alone.
 class BenchProduct {
   public:
-    /// In bf16 the weights are packed here, once, as a training step does after its update.
+    /// In an arithmetic that packs the weights they are packed here, once, as a training step does after its
+    /// update.
     BenchProduct(ProductForm form, const ProductShape& shape, Arithmetic arithmetic = Arithmetic::kFp32);
 
     /// Computes c. `leaf` is the weight gradient's; k or more: one chain, without a tree.
@@ -57,7 +58,7 @@ class BenchProduct {
     Buffer<float> b_;  // (k, n), or (n, k) where transposed
     Buffer<float> c_;  // (m, n)
     Arithmetic arithmetic_;
-    std::optional<PackedWeights> packed_;  // b, of the first two forms in bf16
+    std::optional<PackedWeights> packed_;  // b, of the first two forms, where packed
 };
 
 }  // namespace lockstep

@@ -35,7 +35,7 @@ constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the form
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
-    OwnFlag{"arithmetic", "fp32|bf16", "gemm, step: as training.arithmetic; fp32 where not given"},
+    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
     OwnFlag{"optimizer", "NAME", "step: sgd or adam; sgd where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
@@ -175,7 +175,7 @@ std::vector<std::size_t> layer_sizes(const std::string& value) {
 void set_bench_flag(BenchInput& bench, const std::string& name, const std::string& value) {
     if (name == "layers" && !value.empty()) bench.layers = layer_sizes(value);
     if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value);
-    if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16"});
+    if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16", "fp32_amx"});
     if (name == "optimizer") bench.optimizer = one_of(name, value, {"sgd", "adam"});
     if (name == "threads") bench.threads = positive<std::size_t>(name, value);
     if (name == "seconds") bench.seconds = positive<double>(name, value);

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "comm/agreement.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/instruction_set.h"
 #include "launcher/commands.h"
 #include "launcher/model_file.h"
 #include "launcher/prepare.h"
@@ -51,6 +51,12 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
         journal.warn(
             "comm.reduction = mpi: MPI chooses the order of the sums, so the promise of equal bits on any "
             "number of ranks does not hold for this run");
+    }
+    if (config.training.arithmetic == Arithmetic::kFp32Amx && instruction_set() != InstructionSet::kAmx) {
+        journal.warn(
+            "training.arithmetic = fp32_amx: without AMX, here, it takes several times as long as fp32; the "
+            "bits "
+            "are those of a run with AMX");
     }
 }
 

@@ -194,7 +194,8 @@ std::size_t default_threads() {
 }
 
 Arithmetic parse_arithmetic(std::string_view name) {
-    return name == "bf16" ? Arithmetic::kBf16 : Arithmetic::kFp32;
+    if (name == "bf16") return Arithmetic::kBf16;
+    return name == "fp32_amx" ? Arithmetic::kFp32Amx : Arithmetic::kFp32;
 }
 
 std::string to_string(Reduction reduction) { return reduction == Reduction::kMpi ? "mpi" : "tree"; }

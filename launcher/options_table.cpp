@@ -22,7 +22,7 @@ namespace {
 using enum OptionKind;
 
 constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
-constexpr std::array<std::string_view, 2> kArithmetics{"fp32", "bf16"};
+constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx"};
 constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
 constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
 
@@ -90,7 +90,7 @@ const std::array kTable{
         .kind = kChoice,
         .default_text = "fp32",
         .help = "what the layers' products are computed in; bf16: factors rounded to bf16, sums and all else "
-                "in fp32",
+                "in fp32; fp32_amx: factors split into three bf16, as accurate as fp32, fast on AMX alone",
         .choices = kArithmetics},
 
     OptionSpec{.key = "optimizer.name",

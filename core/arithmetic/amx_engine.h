@@ -14,8 +14,9 @@ constexpr std::size_t kAmxRows = 16;
 /// Of a: 16 rows of 32 bf16, contiguous. Stored as pairs.
 constexpr std::size_t kAmxTile_pairs = kAmxRows * kBlockPairs;
 
-/// The instructions on tile registers, by number. Not the compilers' intrinsics: those of g++ 12 are macros that take literal numbers
-/// alone, and do not say that a tile's load reads memory, so that the stores before it may come too late.
+/// The instructions on tile registers, by number. Not the compilers' intrinsics: those of g++ 12 are macros
+/// that take literal numbers alone, and do not say that a tile's load reads memory, so that the stores before
+/// it may come too late.
 struct AmxTiles {
     /// Eight tiles of 16 rows of 64 bytes.
     static void configure() {
@@ -53,7 +54,9 @@ struct AmxTiles {
     }
 };
 
+template <class OperandForm>
 struct AmxEngine {
+    using Form = OperandForm;
     using Value = std::uint32_t;  // a pair: even k in the low half
     static constexpr std::size_t kTileRows = 2 * kAmxRows;
     static constexpr bool kWholeTiles = true;
@@ -68,13 +71,13 @@ struct AmxEngine {
     };
 
     static constexpr std::size_t packed_values(bool /*by_depth*/, std::size_t rows, std::size_t blocks) {
-        return ceil_div(rows, kAmxRows) * blocks * kAmxTile_pairs;
+        return ceil_div(rows, kAmxRows) * blocks * kAmxBlock_pairs;
     }
 
     static void pack(const ABlock& a, Value* packed) {
         for (std::size_t row = 0; row < a.rows; row += kAmxRows) {
-            Value* to = packed + (row / kAmxRows * a.blocks + a.first_block) * kAmxTile_pairs;
-            for (std::size_t k = 0; k < a.depth; k += kBlockDepth, to += kAmxTile_pairs) {
+            Value* to = packed + (row / kAmxRows * a.blocks + a.first_block) * kAmxBlock_pairs;
+            for (std::size_t k = 0; k < a.depth; k += kBlockDepth, to += kAmxBlock_pairs) {
                 const std::size_t rows = least(kAmxRows, a.rows - row);
                 const std::size_t depth = least(kBlockDepth, a.depth - k);
                 if (a.by_depth) {
@@ -88,36 +91,47 @@ struct AmxEngine {
 
     static void add(const ATile& a, const Value* packed, const std::uint32_t* b, const BlockRun& run,
                     Rows c) {
-        const Value* upper = packed + (a.row / kAmxRows * a.blocks + a.first_block) * kAmxTile_pairs;
+        const Value* upper = packed + (a.row / kAmxRows * a.blocks + a.first_block) * kAmxBlock_pairs;
         if (a.rows > kAmxRows) {
-            add_rows<true>(upper, upper + a.blocks * kAmxTile_pairs, b, run, c);
+            add_rows<true>(upper, upper + a.blocks * kAmxBlock_pairs, b, run, c);
         } else {
             add_rows<false>(upper, upper, b, run, c);
         }
     }
 
   private:
+    /// A block of the depth of 16 rows of a, all its parts.
+    static constexpr std::size_t kAmxBlock_pairs = Form::kParts * kAmxTile_pairs;
+
     static void pack_by_row(const float* a, std::size_t stride, std::size_t rows, std::size_t depth,
                             Value* to) {
         for (std::size_t r = 0; r < kAmxRows; ++r) {
             const float* row = a + r * stride;
             const std::size_t count = r < rows ? depth : 0;
-            store_pairs(to + r * kBlockPairs,
-                        high_halves(rounded_lanes(row, 0, count), rounded_lanes(row, kLanes, count)));
+            const auto low = bf16_lanes<Form>(row, 0, count);
+            const auto high = bf16_lanes<Form>(row, kLanes, count);
+            for (std::size_t part = 0; part < Form::kParts; ++part) {
+                store_pairs(to + part * kAmxTile_pairs + r * kBlockPairs,
+                            high_halves(low.part[part], high.part[part]));
+            }
         }
     }
 
     static void pack_by_depth(const float* a, std::size_t stride, std::size_t rows, std::size_t depth,
                               Value* to) {
-        Vec pairs[kLanes];
+        Vec pairs[Form::kParts][kLanes];
         for (std::size_t p = 0; p < kBlockPairs; ++p) {
             const float* even = a + 2 * p * stride;
-            const Ints even_row = rounded_lanes(even, 0, 2 * p < depth ? rows : 0);
-            const Ints odd_row = rounded_lanes(even + stride, 0, 2 * p + 1 < depth ? rows : 0);
-            pairs[p] = from_bits(pairs_of(even_row, odd_row));
+            const auto even_row = bf16_lanes<Form>(even, 0, 2 * p < depth ? rows : 0);
+            const auto odd_row = bf16_lanes<Form>(even + stride, 0, 2 * p + 1 < depth ? rows : 0);
+            for (std::size_t part = 0; part < Form::kParts; ++part)
+                pairs[part][p] = from_bits(pairs_of(even_row.part[part], odd_row.part[part]));
         }
-        transpose(pairs);
-        for (std::size_t r = 0; r < kAmxRows; ++r) store_pairs(to + r * kBlockPairs, bits_of(pairs[r]));
+        for (auto& of_part : pairs) {
+            transpose(of_part);
+            for (std::size_t r = 0; r < kAmxRows; ++r) store_pairs(to + r * kBlockPairs, bits_of(of_part[r]));
+            to += kAmxTile_pairs;
+        }
     }
 
     /// Tiles 0 to 3 hold c, 4 and 5 a, 6 and 7 b.
@@ -144,20 +158,26 @@ struct AmxEngine {
                 AmxTiles::load<3>(c_lower + kCols, c_bytes);
             }
         }
-        for (std::size_t block = 0; block < run.blocks; ++block) {
-            AmxTiles::load<4>(upper, kRow_bytes);
-            AmxTiles::load<6>(b, kPanelRow_bytes);
-            AmxTiles::load<7>(b + kCols, kPanelRow_bytes);
-            AmxTiles::multiply<0, 4, 6>();
-            AmxTiles::multiply<1, 4, 7>();
-            if constexpr (kTwoRows) {
-                AmxTiles::load<5>(lower, kRow_bytes);
-                AmxTiles::multiply<2, 5, 6>();
-                AmxTiles::multiply<3, 5, 7>();
+        for (std::size_t sweep = run.sweeps.begin; sweep < run.sweeps.end; ++sweep) {
+            for (std::size_t block = 0; block < run.blocks; ++block) {
+                const Value* block_upper = upper + block * kAmxBlock_pairs;
+                const Value* block_lower = lower + block * kAmxBlock_pairs;
+                const std::uint32_t* block_b = b + block * Form::kParts * kPanelBlock_pairs;
+                for (std::size_t p = Form::kSweepEnds[sweep]; p < Form::kSweepEnds[sweep + 1]; ++p) {
+                    const PartPair part = Form::kPairs[p];
+                    const std::uint32_t* b_part = block_b + part.b * kPanelBlock_pairs;
+                    AmxTiles::load<4>(block_upper + part.a * kAmxTile_pairs, kRow_bytes);
+                    AmxTiles::load<6>(b_part, kPanelRow_bytes);
+                    AmxTiles::load<7>(b_part + kCols, kPanelRow_bytes);
+                    AmxTiles::multiply<0, 4, 6>();
+                    AmxTiles::multiply<1, 4, 7>();
+                    if constexpr (kTwoRows) {
+                        AmxTiles::load<5>(block_lower + part.a * kAmxTile_pairs, kRow_bytes);
+                        AmxTiles::multiply<2, 5, 6>();
+                        AmxTiles::multiply<3, 5, 7>();
+                    }
+                }
             }
-            upper += kAmxTile_pairs;
-            lower += kAmxTile_pairs;
-            b += kPanelBlock_pairs;
         }
         AmxTiles::store<0>(c.data, c_bytes);
         AmxTiles::store<1>(c.data + kCols, c_bytes);

@@ -13,8 +13,9 @@
 
 namespace lockstep {
 
-Bf16Kernels amx_bf16_kernels() {
-    return {pack_weights, blocked_product<AmxEngine>, blocked_gradient<AmxEngine>};
+Bf16Kernels amx_bf16_kernels(Bf16Form form) {
+    return form == Bf16Form::kSplit ? kernels_on<AmxEngine<SplitForm>>()
+                                    : kernels_on<AmxEngine<RoundedForm>>();
 }
 
 }  // namespace lockstep

@@ -13,8 +13,9 @@
 
 namespace lockstep {
 
-Bf16Kernels avx512_bf16_kernels() {
-    return {pack_weights, blocked_product<ChainEngine>, blocked_gradient<ChainEngine>};
+Bf16Kernels avx512_bf16_kernels(Bf16Form form) {
+    return form == Bf16Form::kSplit ? kernels_on<ChainEngine<SplitForm>>()
+                                    : kernels_on<ChainEngine<RoundedForm>>();
 }
 
 }  // namespace lockstep

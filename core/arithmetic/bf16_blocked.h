@@ -2,6 +2,7 @@
 // result: the registers of simd_bf16_chains.h, or the tiles of amx_engine.h. After simd_bf16_pack.h.
 //
 // An engine has
+//   Form                   of bf16_kernels.h: how many parts its operands have
 //   Value, kTileRows       what it reads a in, and the rows of its largest tile
 //   kWholeTiles            it writes whole tiles, also where rows are missing
 //   Session                what must live while it computes
@@ -35,8 +36,14 @@ struct ATile {
     std::size_t row, rows;
 };
 
+/// Of a form's sweeps over the depth: [begin, end).
+struct Sweeps {
+    std::size_t begin, end;
+};
+
 /// Consecutive blocks of k that are added to one c.
 struct BlockRun {
+    Sweeps sweeps;
     std::size_t blocks;
     /// Pairs that need be looked at of each block, and of the last one: those that exist and, because a zero
     /// that was flushed may be negative, one of the zeros that fill the block up.
@@ -47,9 +54,9 @@ struct BlockRun {
 constexpr std::size_t needed_pairs(std::size_t depth) { return least(kBlockPairs, (depth + 1) / 2 + 1); }
 
 /// The run of `depth` values of k from the first of a block on.
-inline BlockRun run_of(std::size_t depth, bool fresh) {
+inline BlockRun run_of(Sweeps sweeps, std::size_t depth, bool fresh) {
     const std::size_t blocks = ceil_div(depth, kBlockDepth);
-    return {blocks, kBlockPairs, needed_pairs(depth - (blocks - 1) * kBlockDepth), fresh};
+    return {sweeps, blocks, kBlockPairs, needed_pairs(depth - (blocks - 1) * kBlockDepth), fresh};
 }
 
 // Scratch memory: a's block, half of the smallest second-level cache we know; b's blocks (of a gradient) and
@@ -102,11 +109,16 @@ inline void add_tile(float* into, const float* from, std::size_t rows) {
         store(into + i, load(into + i) + load(from + i));
 }
 
+/// A block of a panel, all its parts.
+template <class Engine>
+inline constexpr std::size_t kBlock_pairs = Engine::Form::kParts* kPanelBlock_pairs;
+
 /// Rows of a that a block holds at most, a multiple of the tile's.
 template <class Engine>
 std::size_t most_rows(bool by_depth, std::size_t blocks) {
     constexpr std::size_t kValues = kA_floats * sizeof(float) / sizeof(typename Engine::Value);
-    std::size_t rows = kValues / (blocks * kBlockDepth) / Engine::kTileRows * Engine::kTileRows;
+    const std::size_t row_values = blocks * kBlockDepth * Engine::Form::kParts;
+    std::size_t rows = kValues / row_values / Engine::kTileRows * Engine::kTileRows;
     while (rows > Engine::kTileRows && Engine::packed_values(by_depth, rows, blocks) > kValues)
         rows -= Engine::kTileRows;
     return rows;
@@ -115,14 +127,13 @@ std::size_t most_rows(bool by_depth, std::size_t blocks) {
 /// A part of a product's depth on one row block: all panels, tile by tile.
 template <class Engine>
 void product_tiles(const Bf16ProductTask& t, const typename Engine::Value* a, Cut rows, Cut blocks,
-                   std::size_t depth) {
+                   const BlockRun& run) {
     const std::size_t tiles = ceil_div(rows.size, Engine::kTileRows);
-    const BlockRun run = run_of(depth, blocks.begin == 0);
     alignas(64) float edge[Engine::kTileRows * kBf16PanelCols];
     for (std::size_t col = 0; col < t.cols; col += kBf16PanelCols) {
         const std::size_t cols = least(kBf16PanelCols, t.cols - col);
         const std::uint32_t* b =
-            t.b.pairs + (col / kBf16PanelCols * t.b.blocks + blocks.begin) * kPanelBlock_pairs;
+            t.b.pairs + (col / kBf16PanelCols * t.b.blocks + blocks.begin) * kBlock_pairs<Engine>;
         for (std::size_t i = 0; i < tiles; ++i) {
             const Cut tile = tile_rows<Engine>(rows.size, tiles, i);
             const ATile of_a{false, rows.size, blocks.size, 0, tile.begin, tile.size};
@@ -158,14 +169,18 @@ void blocked_product(const Bf16ProductTask& t) {
         const Cut tiles = cut(row_tiles, row_blocks, rb);
         const std::size_t first = tiles.begin * Engine::kTileRows;
         const Cut rows{first, least(tiles.size * Engine::kTileRows, t.rows - first)};
-        for (std::size_t part = 0; part < parts; ++part) {
-            const Cut run = cut(blocks, parts, part);
-            const std::size_t k = run.begin * kBlockDepth;
-            const std::size_t depth = least(run.size * kBlockDepth, t.depth - k);
+        // In one part of the depth an engine sweeps by itself; several are gone through for each sweep.
+        const std::size_t rounds = parts == 1 ? 1 : Engine::Form::kSweeps;
+        for (std::size_t i = 0; i < rounds * parts; ++i) {
+            const Cut part = cut(blocks, parts, i % parts);
+            const std::size_t k = part.begin * kBlockDepth;
+            const std::size_t depth = least(part.size * kBlockDepth, t.depth - k);
+            const Sweeps sweeps =
+                rounds == 1 ? Sweeps{0, Engine::Form::kSweeps} : Sweeps{i / parts, i / parts + 1};
             Engine::pack(
-                {{t.a.data + rows.begin * t.a.stride + k, t.a.stride}, false, rows.size, depth, run.size, 0},
+                {{t.a.data + rows.begin * t.a.stride + k, t.a.stride}, false, rows.size, depth, part.size, 0},
                 packed);
-            product_tiles<Engine>(t, packed, rows, run, depth);
+            product_tiles<Engine>(t, packed, rows, part, run_of(sweeps, depth, i == 0));
         }
         t.finish(t.context, rows.begin, rows.size);
     }

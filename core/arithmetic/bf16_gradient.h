@@ -6,15 +6,17 @@
 // them as that number has trailing ones; after the last unit the rest close from the top down, which is the
 // tree's right edge.
 //
-// A unit is one leaf, or two sibling leaves of at most one block each: c = c + (even + odd) is then the
-// addition of the tree. (A leaf alone would first add its block to +0, which changes only the sign of a zero;
-// and as c is no negative zero after its first block, adding either zero to it is the same.)
+// A unit is one leaf, or, of operands in one part, two sibling leaves of at most one block each:
+// c = c + (even + odd) is then the addition of the tree. (A leaf alone would first add its block to +0, which
+// changes only the sign of a zero; and as c is no negative zero after its first block, adding either zero to
+// it is the same.)
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "core/arithmetic/bf16_kernels.h"
+#include "core/arithmetic/magnitudes.h"
 
 namespace lockstep {
 namespace {
@@ -30,12 +32,13 @@ struct GradientCut {
     std::size_t levels;  // of the stack
 };
 
-inline GradientCut cut_samples(std::size_t samples, std::size_t leaf_samples) {
+template <class Form>
+GradientCut cut_samples(std::size_t samples, std::size_t leaf_samples) {
     GradientCut g{};
     g.leaf = least(leaf_samples, samples);
     g.piece = least(g.leaf, kMostBlocks * kBlockDepth);
     g.piece_blocks = ceil_div(g.piece, kBlockDepth);
-    g.unit = g.leaf <= kBlockDepth ? 2 * g.leaf : g.leaf;
+    g.unit = g.leaf <= kBlockDepth && Form::kParts == 1 ? 2 * g.leaf : g.leaf;
     g.units = ceil_div(samples, g.unit);
     if (g.piece < g.leaf) {
         g.chunk = g.piece;
@@ -51,14 +54,32 @@ inline GradientCut cut_samples(std::size_t samples, std::size_t leaf_samples) {
     return g;
 }
 
-/// Samples [begin, end), packed together.
+/// Samples [begin, end), packed together, for some sweeps over their leaves: for all of them, unless the
+/// chunk is one piece of a leaf.
 struct Chunk {
     std::size_t begin, end;
+    Sweeps sweeps;
 };
-inline Chunk chunk_from(const GradientCut& g, std::size_t samples, std::size_t begin) {
+template <class Form>
+Chunk chunk_from(const GradientCut& g, std::size_t samples, std::size_t begin, std::size_t sweep) {
+    if (g.piece == g.leaf) return {begin, least(begin + g.chunk, samples), {0, Form::kSweeps}};
     const std::size_t leaf_end = begin / g.leaf * g.leaf + g.leaf;
-    const std::size_t end = g.piece < g.leaf ? least(begin + g.chunk, leaf_end) : begin + g.chunk;
-    return {begin, least(end, samples)};
+    return {begin, least(least(begin + g.chunk, leaf_end), samples), {sweep, sweep + 1}};
+}
+template <class Form>
+Chunk first_chunk(const GradientCut& g, std::size_t samples) {
+    return chunk_from<Form>(g, samples, 0, 0);
+}
+template <class Form>
+Chunk next_chunk(const GradientCut& g, std::size_t samples, Chunk chunk) {
+    const bool leaf_ends = chunk.end % g.leaf == 0 || chunk.end == samples;
+    if (!leaf_ends) return chunk_from<Form>(g, samples, chunk.end, chunk.sweeps.begin);
+    if (chunk.sweeps.end == Form::kSweeps) return chunk_from<Form>(g, samples, chunk.end, 0);
+    return chunk_from<Form>(g, samples, (chunk.end - 1) / g.leaf * g.leaf, chunk.sweeps.end);
+}
+template <class Form>
+bool is_last(Chunk chunk, std::size_t samples) {
+    return chunk.end == samples && chunk.sweeps.end == Form::kSweeps;
 }
 
 /// take(first sample, depth, first block) for every piece of the chunk.
@@ -78,27 +99,31 @@ inline void finish_tile(float* stack, std::size_t units, std::size_t tile_floats
     copy_rows(stack, kBf16PanelCols, rows, cols, dw);
 }
 
-/// One tile's share of a chunk. `stack` is as the chunks before have left it; of one unit it may be dw
-/// itself.
+/// One tile's share of a chunk: `at` is the tile's place in dw, `stack` is as the chunks before have left it;
+/// of one unit it may be dw itself.
 template <class Engine>
-void gradient_tile(const GradientCut& g, Chunk chunk, std::size_t samples, ATile tile,
-                   const typename Engine::Value* a, const std::uint32_t* b, Rows stack) {
+void gradient_tile(const Bf16GradientTask& t, const GradientCut& g, Chunk chunk, const TileRange& at,
+                   ATile tile, const typename Engine::Value* a, const std::uint32_t* b, Rows stack) {
     constexpr std::size_t kTile = Engine::kTileRows * kBf16PanelCols;
     std::size_t block = 0;
     for (std::size_t s = chunk.begin; s < chunk.end;) {
         const std::size_t unit = s / g.unit;
-        const std::size_t unit_end = least(samples, (unit + 1) * g.unit);
+        const std::size_t unit_end = least(t.product.samples, (unit + 1) * g.unit);
         const std::size_t end = least(chunk.end, unit_end);
-        BlockRun run = run_of(end - s, s == unit * g.unit);
+        BlockRun run = run_of(chunk.sweeps, end - s, s == unit * g.unit && chunk.sweeps.begin == 0);
         if (g.unit != g.leaf) {
             const bool alone = end - s <= g.leaf;
-            run = {alone ? std::size_t{1} : std::size_t{2}, needed_pairs(g.leaf),
+            run = {chunk.sweeps, alone ? std::size_t{1} : std::size_t{2}, needed_pairs(g.leaf),
                    needed_pairs(alone ? end - s : end - s - g.leaf), true};
         }
         std::size_t height = static_cast<std::size_t>(__builtin_popcountll(unit));
         tile.first_block = block;
-        Engine::add(tile, a, b + block * kPanelBlock_pairs, run, {stack.data + height * kTile, stack.stride});
-        for (std::size_t ones = unit; end == unit_end && (ones & 1) != 0; ones >>= 1, --height)
+        const Rows top{stack.data + height * kTile, stack.stride};
+        Engine::add(tile, a, b + block * kBlock_pairs<Engine>, run, top);
+        const bool complete = end == unit_end && chunk.sweeps.end == Engine::Form::kSweeps;
+        if (Engine::Form::kParts > 1 && complete && t.leaf_done != nullptr)
+            t.leaf_done(t.context, unit, at, top);
+        for (std::size_t ones = unit; complete && (ones & 1) != 0; ones >>= 1, --height)
             add_tile(stack.data + (height - 1) * kTile, stack.data + height * kTile, tile.rows);
         block += g.unit / g.leaf * g.piece_blocks;
         s = end;
@@ -108,6 +133,7 @@ void gradient_tile(const GradientCut& g, Chunk chunk, std::size_t samples, ATile
 /// What of dw is in work, and the packed samples behind it.
 template <class Engine>
 struct GradientBlock {
+    const Bf16GradientTask& task;
     const WeightGradientTask& t;
     const GradientCut& g;
     bool one_chunk;
@@ -119,8 +145,9 @@ struct GradientBlock {
 
     void pack_b(Chunk chunk) const {
         for_pieces(g, chunk, [&](std::size_t s, std::size_t depth, std::size_t block) {
-            pack_panels({t.delta.data + s * t.delta.stride + cols.begin, t.delta.stride}, depth, cols.size, b,
-                        g.chunk_blocks, block);
+            pack_panels<typename Engine::Form>(
+                {t.delta.data + s * t.delta.stride + cols.begin, t.delta.stride}, depth, cols.size, b,
+                g.chunk_blocks, block);
         });
     }
 
@@ -142,31 +169,35 @@ struct GradientBlock {
             for (std::size_t i = 0; i < tiles; ++i) {
                 const Cut tile = tile_rows<Engine>(rows.size, tiles, i);
                 const ATile of_a{true, rows.size, g.chunk_blocks, 0, tile.begin, tile.size};
-                const std::uint32_t* of_b = b + panel * g.chunk_blocks * kPanelBlock_pairs;
+                const std::uint32_t* of_b = b + panel * g.chunk_blocks * kBlock_pairs<Engine>;
                 const Rows dw{t.dw.data + (rows.begin + tile.begin) * t.dw.stride + cols.begin + col,
                               t.dw.stride};
                 const std::size_t width = least(kBf16PanelCols, cols.size - col);
+                const TileRange at{rows.begin + tile.begin, tile.size, cols.begin + col, width};
                 if (g.units == 1 && one_chunk && is_whole<Engine>(tile.size, width)) {
-                    gradient_tile<Engine>(g, chunk, t.samples, of_a, a, of_b, dw);
+                    gradient_tile<Engine>(task, g, chunk, at, of_a, a, of_b, dw);
                     continue;
                 }
                 const std::size_t slot = one_chunk ? 0 : (first_tile + i) * panels + panel;
                 float* stack = stacks + slot * g.levels * kTile;
-                gradient_tile<Engine>(g, chunk, t.samples, of_a, a, of_b, {stack, kBf16PanelCols});
-                if (chunk.end == t.samples) finish_tile(stack, g.units, kTile, tile.size, width, dw);
+                gradient_tile<Engine>(task, g, chunk, at, of_a, a, of_b, {stack, kBf16PanelCols});
+                if (is_last<typename Engine::Form>(chunk, t.samples))
+                    finish_tile(stack, g.units, kTile, tile.size, width, dw);
             }
         }
     }
 };
 
 template <class Engine>
-void blocked_gradient(const WeightGradientTask& t) {
+void blocked_gradient(const Bf16GradientTask& task) {
+    const WeightGradientTask& t = task.product;
     if (t.inputs == 0 || t.outputs == 0) return;
     constexpr std::size_t kTile = Engine::kTileRows * kBf16PanelCols;
-    const GradientCut g = cut_samples(t.samples, t.leaf);
-    const bool one_chunk = chunk_from(g, t.samples, 0).end == t.samples;
+    const GradientCut g = cut_samples<typename Engine::Form>(t.samples, t.leaf);
+    using Form = typename Engine::Form;
+    const bool one_chunk = is_last<Form>(first_chunk<Form>(g, t.samples), t.samples);
     std::size_t panels =
-        least(ceil_div(t.outputs, kBf16PanelCols), kB_floats / (g.chunk_blocks * kPanelBlock_pairs));
+        least(ceil_div(t.outputs, kBf16PanelCols), kB_floats / (g.chunk_blocks * kBlock_pairs<Engine>));
     std::size_t group_tiles = ceil_div(t.inputs, Engine::kTileRows);
     if (!one_chunk) {
         // A stack for every tile between the chunks.
@@ -175,7 +206,8 @@ void blocked_gradient(const WeightGradientTask& t) {
     }
     const std::size_t block_tiles = most_rows<Engine>(true, g.chunk_blocks) / Engine::kTileRows;
     [[maybe_unused]] const typename Engine::Session session{};
-    GradientBlock<Engine> block{t,
+    GradientBlock<Engine> block{task,
+                                t,
                                 g,
                                 one_chunk,
                                 {},
@@ -188,8 +220,8 @@ void blocked_gradient(const WeightGradientTask& t) {
         block.cols = {col, least(panels * kBf16PanelCols, t.outputs - col)};
         for (std::size_t group = 0; group < t.inputs; group += group_tiles * Engine::kTileRows) {
             const std::size_t group_end = least(t.inputs, group + group_tiles * Engine::kTileRows);
-            for (Chunk chunk{0, 0}; chunk.end < t.samples;) {
-                chunk = chunk_from(g, t.samples, chunk.end);
+            for (Chunk chunk = first_chunk<Form>(g, t.samples);;
+                 chunk = next_chunk<Form>(g, t.samples, chunk)) {
                 block.pack_b(chunk);
                 block.first_tile = 0;
                 for (std::size_t row = group; row < group_end; row += block_tiles * Engine::kTileRows) {
@@ -197,9 +229,16 @@ void blocked_gradient(const WeightGradientTask& t) {
                     block.run_tiles(chunk);
                     block.first_tile += block_tiles;
                 }
+                if (is_last<Form>(chunk, t.samples)) break;
             }
         }
     }
+}
+
+template <class Engine>
+Bf16Kernels kernels_on() {
+    return {pack_weights<typename Engine::Form>, blocked_product<Engine>, blocked_gradient<Engine>,
+            find_magnitudes};
 }
 
 }  // namespace

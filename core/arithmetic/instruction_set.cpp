@@ -109,19 +109,20 @@ InstructionSet wanted_instruction_set() {
 struct Choice {
     InstructionSet isa = InstructionSet::kScalar;
     Kernels table{};
-    Bf16Kernels bf16{};
+    Bf16Kernels rounded{};
+    Bf16Kernels split{};
 };
 
-Bf16Kernels bf16_kernels_of(InstructionSet isa) {
+Bf16Kernels bf16_kernels_of(InstructionSet isa, Bf16Form form) {
     switch (isa) {
         case InstructionSet::kScalar:
-            return scalar_bf16_kernels();
+            return scalar_bf16_kernels(form);
         case InstructionSet::kAvx2:
-            return avx2_bf16_kernels();
+            return avx2_bf16_kernels(form);
         case InstructionSet::kAvx512:
-            return avx512_bf16_kernels();
+            return avx512_bf16_kernels(form);
         case InstructionSet::kAmx:
-            return amx_bf16_kernels();
+            return amx_bf16_kernels(form);
     }
     return {};
 }
@@ -134,7 +135,8 @@ Choice make_choice(InstructionSet isa) {
     fill_scalar_peak(choice.table);
     if (isa == InstructionSet::kAvx2) fill_avx2(choice.table);
     if (isa >= InstructionSet::kAvx512) fill_avx512(choice.table);
-    choice.bf16 = bf16_kernels_of(isa);
+    choice.rounded = bf16_kernels_of(isa, Bf16Form::kRounded);
+    choice.split = bf16_kernels_of(isa, Bf16Form::kSplit);
     return choice;
 }
 
@@ -187,6 +189,8 @@ std::string cpu_model() {
 }
 
 const Kernels& kernels() { return current().table; }
-const Bf16Kernels& bf16_kernels() { return current().bf16; }
+const Bf16Kernels& bf16_kernels(Bf16Form form) {
+    return form == Bf16Form::kSplit ? current().split : current().rounded;
+}
 
 }  // namespace lockstep

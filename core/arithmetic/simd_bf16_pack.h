@@ -30,6 +30,19 @@ inline Ints round_to_bf16(Vec v) {
     return bits_of(select(equal(v, v), number, quiet_nan));
 }
 
+/// `v` in bf16, each part as round_to_bf16 leaves it. Where it is split: h = bf16(v), m = bf16(v - h),
+/// l = bf16((v - h) - m).
+template <class Form>
+struct Bf16Parts {
+    Ints part[Form::kParts];
+    explicit Bf16Parts(Vec v) {
+        for (std::size_t p = 0; p < Form::kParts; ++p) {
+            part[p] = round_to_bf16(v);
+            v = v - from_bits(part[p]);
+        }
+    }
+};
+
 /// Pairs of `even` and `odd` k, both as round_to_bf16 leaves them.
 inline Ints pairs_of(Ints even, Ints odd) { return plus(shift_right<16>(even), odd); }
 
@@ -37,26 +50,32 @@ inline void store_pairs(std::uint32_t* p, Ints pairs) {
     store(reinterpret_cast<float*>(p), from_bits(pairs));
 }
 
-/// Lanes [first, first + kLanes) of a row of `count` values, rounded; zeros beyond it.
-inline Ints rounded_lanes(const float* row, std::size_t first, std::size_t count) {
-    return round_to_bf16(first < count ? load_first(row + first, count - first) : zero());
+/// Lanes [first, first + kLanes) of a row of `count` values in bf16; zeros beyond it.
+template <class Form>
+Bf16Parts<Form> bf16_lanes(const float* row, std::size_t first, std::size_t count) {
+    return Bf16Parts<Form>(first < count ? load_first(row + first, count - first) : zero());
 }
 
 /// `depth` rows of b, (depth, cols) row-major, into the blocks from first_block on of panels of `blocks`
 /// blocks. Block by block, so that b is read along its rows.
-inline void pack_panels(ConstRows b, std::size_t depth, std::size_t cols, std::uint32_t* panels,
-                        std::size_t blocks, std::size_t first_block) {
+template <class Form>
+void pack_panels(ConstRows b, std::size_t depth, std::size_t cols, std::uint32_t* panels, std::size_t blocks,
+                 std::size_t first_block) {
     for (std::size_t k = 0; k < depth; k += kBlockDepth) {
         for (std::size_t col = 0; col < cols; col += kBf16PanelCols) {
-            std::uint32_t* pairs =
-                panels + (col / kBf16PanelCols * blocks + first_block + k / kBlockDepth) * kPanelBlock_pairs;
+            const std::size_t block = col / kBf16PanelCols * blocks + first_block + k / kBlockDepth;
+            std::uint32_t* pairs = panels + block * Form::kParts * kPanelBlock_pairs;
             for (std::size_t p = k; p < k + kBlockDepth; p += 2, pairs += kBf16PanelCols) {
                 const float* even = b.data + p * b.stride + col;
                 const std::size_t even_cols = p < depth ? cols - col : 0;
                 const std::size_t odd_cols = p + 1 < depth ? cols - col : 0;
                 for (std::size_t c = 0; c < kBf16PanelCols; c += kLanes) {
-                    store_pairs(pairs + c, pairs_of(rounded_lanes(even, c, even_cols),
-                                                    rounded_lanes(even + b.stride, c, odd_cols)));
+                    const auto even_parts = bf16_lanes<Form>(even, c, even_cols);
+                    const auto odd_parts = bf16_lanes<Form>(even + b.stride, c, odd_cols);
+                    for (std::size_t part = 0; part < Form::kParts; ++part) {
+                        store_pairs(pairs + part * kPanelBlock_pairs + c,
+                                    pairs_of(even_parts.part[part], odd_parts.part[part]));
+                    }
                 }
             }
         }
@@ -65,48 +84,60 @@ inline void pack_panels(ConstRows b, std::size_t depth, std::size_t cols, std::u
 
 /// Rows and columns [0, 32) of w, as far as they exist, as one block of w's columns and one of wᵀ's, where
 /// asked for.
-inline void pack_weights_block(ConstRows w, std::size_t rows, std::size_t cols, std::uint32_t* by_row,
-                               std::uint32_t* by_col) {
+template <class Form>
+void pack_weights_block(ConstRows w, std::size_t rows, std::size_t cols, std::uint32_t* by_row,
+                        std::uint32_t* by_col) {
     // A row's columns in pairs, which transposed are the pairs of wᵀ.
-    alignas(64) std::uint32_t row_pairs[kBlockDepth * kBlockPairs];
+    alignas(64) std::uint32_t row_pairs[Form::kParts][kBlockDepth * kBlockPairs];
     for (std::size_t r = 0; r < kBlockDepth; r += 2) {
         const float* even = w.data + r * w.stride;
         const std::size_t even_cols = r < rows ? cols : 0;
         const std::size_t odd_cols = r + 1 < rows ? cols : 0;
         for (std::size_t c = 0; c < kBlockDepth; c += 2 * kLanes) {
-            const Ints even_low = rounded_lanes(even, c, even_cols);
-            const Ints even_high = rounded_lanes(even, c + kLanes, even_cols);
-            const Ints odd_low = rounded_lanes(even + w.stride, c, odd_cols);
-            const Ints odd_high = rounded_lanes(even + w.stride, c + kLanes, odd_cols);
-            store_pairs(by_row + r / 2 * kBf16PanelCols + c, pairs_of(even_low, odd_low));
-            store_pairs(by_row + r / 2 * kBf16PanelCols + c + kLanes, pairs_of(even_high, odd_high));
-            store_pairs(row_pairs + r * kBlockPairs + c / 2, high_halves(even_low, even_high));
-            store_pairs(row_pairs + (r + 1) * kBlockPairs + c / 2, high_halves(odd_low, odd_high));
+            const auto even_low = bf16_lanes<Form>(even, c, even_cols);
+            const auto even_high = bf16_lanes<Form>(even, c + kLanes, even_cols);
+            const auto odd_low = bf16_lanes<Form>(even + w.stride, c, odd_cols);
+            const auto odd_high = bf16_lanes<Form>(even + w.stride, c + kLanes, odd_cols);
+            for (std::size_t part = 0; part < Form::kParts; ++part) {
+                std::uint32_t* by_row_part = by_row + part * kPanelBlock_pairs + r / 2 * kBf16PanelCols + c;
+                store_pairs(by_row_part, pairs_of(even_low.part[part], odd_low.part[part]));
+                store_pairs(by_row_part + kLanes, pairs_of(even_high.part[part], odd_high.part[part]));
+                std::uint32_t* of_row = row_pairs[part] + r * kBlockPairs + c / 2;
+                store_pairs(of_row, high_halves(even_low.part[part], even_high.part[part]));
+                store_pairs(of_row + kBlockPairs, high_halves(odd_low.part[part], odd_high.part[part]));
+            }
         }
     }
-    for (std::size_t r = 0; r < kBlockDepth && by_col != nullptr; r += kLanes) {
-        for (std::size_t p = 0; p < kBlockPairs; p += kLanes) {
-            Vec pairs[kLanes];
-            for (std::size_t i = 0; i < kLanes; ++i)
-                pairs[i] = load(reinterpret_cast<const float*>(row_pairs + (r + i) * kBlockPairs + p));
-            transpose(pairs);
-            for (std::size_t i = 0; i < kLanes; ++i)
-                store_pairs(by_col + (p + i) * kBf16PanelCols + r, bits_of(pairs[i]));
+    if (by_col == nullptr) return;
+    for (std::size_t part = 0; part < Form::kParts; ++part, by_col += kPanelBlock_pairs) {
+        for (std::size_t r = 0; r < kBlockDepth; r += kLanes) {
+            for (std::size_t p = 0; p < kBlockPairs; p += kLanes) {
+                Vec pairs[kLanes];
+                for (std::size_t i = 0; i < kLanes; ++i) {
+                    pairs[i] =
+                        load(reinterpret_cast<const float*>(row_pairs[part] + (r + i) * kBlockPairs + p));
+                }
+                transpose(pairs);
+                for (std::size_t i = 0; i < kLanes; ++i)
+                    store_pairs(by_col + (p + i) * kBf16PanelCols + r, bits_of(pairs[i]));
+            }
         }
     }
 }
 
-inline void pack_weights(const Bf16WeightsTask& t) {
+template <class Form>
+void pack_weights(const Bf16WeightsTask& t) {
     for (std::size_t row = 0; row < t.rows; row += kBlockDepth) {
         for (std::size_t col = 0; col < t.cols; col += kBf16PanelCols) {
             const std::size_t row_block = row / kBlockDepth;
             const std::size_t col_block = col / kBlockDepth;
-            std::uint32_t* by_row = t.by_row + (col_block * t.row_blocks + row_block) * kPanelBlock_pairs;
-            std::uint32_t* by_col =
-                t.by_col == nullptr ? nullptr
-                                    : t.by_col + (row_block * t.col_blocks + col_block) * kPanelBlock_pairs;
-            pack_weights_block({t.w.data + row * t.w.stride + col, t.w.stride}, t.rows - row, t.cols - col,
-                               by_row, by_col);
+            constexpr std::size_t kBlock_pairs = Form::kParts * kPanelBlock_pairs;
+            std::uint32_t* by_row = t.by_row + (col_block * t.row_blocks + row_block) * kBlock_pairs;
+            std::uint32_t* by_col = t.by_col == nullptr
+                                        ? nullptr
+                                        : t.by_col + (row_block * t.col_blocks + col_block) * kBlock_pairs;
+            pack_weights_block<Form>({t.w.data + row * t.w.stride + col, t.w.stride}, t.rows - row,
+                                     t.cols - col, by_row, by_col);
         }
     }
 }

@@ -26,7 +26,8 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
       weight_(appended(layout, "weight", index, inputs, spec.units)),
       bias_(appended(layout, "bias", index, 1, spec.units)) {
     // Nobody asks the first layer for the delta of its inputs.
-    if (arithmetic == Arithmetic::kBf16) packed_.emplace(inputs, spec.units, index > 0);
+    if (!packs_weights(arithmetic)) return;
+    packed_.emplace(inputs, spec.units, index > 0, bf16_form(arithmetic));
 }
 
 void DenseLayer::initialise(std::uint64_t seed, std::span<float> parameters) const {
@@ -51,7 +52,7 @@ void DenseLayer::forward(std::span<const float> parameters, ConstMatrix x, Matri
 void DenseLayer::parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf,
                                     std::span<float> gradient) const {
     if (packed_) {
-        bf16_weight_gradient(x, delta, leaf, weight_.in(gradient));
+        bf16_weight_gradient(x, delta, leaf, weight_.in(gradient), packed_->form());
     } else {
         dense_weight_gradient(x, delta, leaf, weight_.in(gradient));
     }

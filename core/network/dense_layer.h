@@ -32,7 +32,7 @@ class DenseLayer : public Layer {
     Initialiser initialiser_;
     ParameterBlock weight_;
     ParameterBlock bias_;
-    std::optional<PackedWeights> packed_;  // in bf16
+    std::optional<PackedWeights> packed_;  // where the arithmetic wants them
 };
 
 }  // namespace lockstep

@@ -39,6 +39,7 @@ log_every = 1
 # What every build on every machine must come to: recorded with g++ 12, -O3, AVX-512; the same on the other paths and in
 # a sanitised -O1 build. It changes only where the contract, the initial weights or the drawn data are changed on purpose.
 RECORDED_DIGEST = "7df0d7b09e7dd09814d93e50437ecbae"
+RECORDED_DIGESTS = {"bf16": "5c5752da9a1a39534156b419da1b27d3", "fp32_amx": "bf043ff7a9debfc4a85a00b6619a1b83"}
 MEASURED = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 STEPS = 8
 
@@ -85,13 +86,18 @@ class ThePromise(PromiseTest):
         self.assert_equal_traces([((), {"LOCKSTEP_ISA": name}) for name in available]
                                  + [((), {"LOCKSTEP_ISA": name, "ranks": 3}) for name in available])
 
-    def test_bf16_on_any_number_of_ranks_and_any_instruction_set(self):
+    def test_bf16_and_fp32_amx_on_any_number_of_ranks_and_any_instruction_set(self):
         available = self.succeed("info", "--json").json()["ranks"][0]["instruction_sets"]
-        bf16 = ("--training.arithmetic", "bf16")
-        self.assert_equal_traces([(bf16, {"ranks": ranks}) for ranks in (2, 3)]
-                                 + [(bf16, {"LOCKSTEP_ISA": name}) for name in available]
-                                 + [((*bf16, "--training.threads", "2", "--comm.bucket_mib", "0.0001"), {"ranks": 2})],
-                                 expected=self.trace(*bf16))
+        for arithmetic, recorded in RECORDED_DIGESTS.items():
+            with self.subTest(arithmetic=arithmetic):
+                chosen = ("--training.arithmetic", arithmetic)
+                expected = self.trace(*chosen)
+                self.assertEqual(expected[0], recorded)
+                self.assert_equal_traces(
+                    [(chosen, {"ranks": ranks}) for ranks in (2, 3)]
+                    + [(chosen, {"LOCKSTEP_ISA": name}) for name in available]
+                    + [((*chosen, "--training.threads", "2", "--comm.bucket_mib", "0.0001"), {"ranks": 2})],
+                    expected=expected)
 
     def test_any_bucket_size(self):
         # 0.0001 MiB: about 26 values, so that even a bias is cut; 0.05 MiB: the big weight is cut, the rest gathered.
@@ -109,7 +115,8 @@ class Twins(PromiseTest):
     def test_another_order_of_addition_is_seen(self):
         expected, _, measured = self.trace()
         for arguments, options in [(("--comm.reduction", "mpi"), {"ranks": 3}), (("--training.leaf", "16"), {}),
-                                   (("--training.arithmetic", "bf16"), {})]:
+                                   (("--training.arithmetic", "bf16"), {}),
+                                   (("--training.arithmetic", "fp32_amx"), {})]:
             with self.subTest(arguments=arguments):
                 digest, _, other = self.trace(*arguments, **options)
                 self.assertNotEqual(digest, expected)

@@ -36,23 +36,24 @@ struct Path {
     Bf16Kernels kernels;
 };
 
-inline Bf16Kernels kernels_of(InstructionSet isa) {
+inline Bf16Kernels kernels_of(InstructionSet isa, Bf16Form form) {
     const UseInstructionSet use(isa);
-    return bf16_kernels();
+    return bf16_kernels(form);
 }
 
-/// To be called while a TileInstructions lives.
-inline const std::vector<Path>& paths() {
-    static const std::vector<Path> all = [] {
+inline const std::vector<Path>& paths(Bf16Form form = Bf16Form::kRounded) {
+    const auto find = [](Bf16Form of) {
         std::vector<Path> found;
         for (const InstructionSet isa : vector_sets())
-            found.push_back({std::string(name(isa)), kernels_of(isa)});
+            found.push_back({std::string(name(isa)), kernels_of(isa, of)});
         const bool has_avx512 = std::ranges::count(available_instruction_sets(), InstructionSet::kAvx512) > 0;
         if (has_avx512 && !why_no_amx().empty())
-            found.push_back({"amx, its tile instructions emulated", amx_bf16_kernels()});
+            found.push_back({"amx, its tile instructions emulated", amx_bf16_kernels(of)});
         return found;
-    }();
-    return all;
+    };
+    static const std::vector<Path> rounded = find(Bf16Form::kRounded);
+    static const std::vector<Path> split = find(Bf16Form::kSplit);
+    return form == Bf16Form::kSplit ? split : rounded;
 }
 
 inline std::vector<float> scratch(kScratch_floats);
@@ -65,10 +66,12 @@ struct Packed {
 };
 
 /// b (depth, cols), or (cols, depth) where transposed.
-inline Packed packed(const Bf16Kernels& k, ConstMatrix b, bool transposed) {
+inline Packed packed(const Bf16Kernels& k, ConstMatrix b, bool transposed,
+                     Bf16Form form = Bf16Form::kRounded) {
     const auto blocks = [](std::size_t size) { return (size + 31) / 32; };
     // 0xAB…: what packing must overwrite, the padding too.
-    std::vector<std::uint32_t> by_row(blocks(b.rows) * blocks(b.cols) * kPanelBlock_pairs, 0xABABABAB);
+    std::vector<std::uint32_t> by_row(blocks(b.rows) * blocks(b.cols) * parts_of(form) * kPanelBlock_pairs,
+                                      0xABABABAB);
     std::vector<std::uint32_t> by_col = by_row;
     k.pack_weights({b.rows,
                     b.cols,
@@ -95,14 +98,16 @@ inline void multiply(const Bf16Kernels& k, ConstMatrix a, const Packed& b, Matri
 
 inline void gradient(const Bf16Kernels& k, ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw) {
     const TileInstructions tiles;
-    k.weight_gradient({x.rows,
-                       dw.rows,
-                       dw.cols,
-                       leaf,
-                       {x.data, x.stride},
-                       {delta.data, delta.stride},
-                       {dw.data, dw.stride},
-                       scratch.data()});
+    k.weight_gradient({{x.rows,
+                        dw.rows,
+                        dw.cols,
+                        leaf,
+                        {x.data, x.stride},
+                        {delta.data, delta.stride},
+                        {dw.data, dw.stride},
+                        scratch.data()},
+                       nullptr,
+                       nullptr});
 }
 
 }  // namespace lockstep::test

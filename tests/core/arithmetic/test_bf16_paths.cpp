@@ -12,24 +12,27 @@ bool equal_bits(std::span<const std::uint32_t> a, std::span<const std::uint32_t>
     });
 }
 
+/// Split operands go the same ways and cost six times as much: one case in five.
+bool split_too(Random& random) { return uniform(random, 0, 4) == 0; }
+
 struct Shape {
     std::size_t rows, depth, cols;
 };
 
-void check_product(Shape s, bool transposed, Random& random, Draw draw) {
+void check_product_of(Bf16Form form, Shape s, bool transposed, Random& random, Draw draw) {
     const ContractFloatMode mode;
-    const Bf16Kernels scalar = scalar_bf16_kernels();
+    const Bf16Kernels scalar = scalar_bf16_kernels(form);
     const auto a = GuardedMatrix(s.rows, s.depth, random).fill(random, draw);
     const auto b = GuardedMatrix(transposed ? s.cols : s.depth, transposed ? s.depth : s.cols, random)
                        .fill(random, draw);
     const GuardedMatrix blank(s.rows, s.cols, random);
-    const Packed expected_b = packed(scalar, b.view(), transposed);
+    const Packed expected_b = packed(scalar, b.view(), transposed, form);
     GuardedMatrix expected = blank;
     multiply(scalar, a.view(), expected_b, expected.view());
-    for (const Path& path : paths()) {
-        INFO(path.name << ": " << s.rows << " rows, depth " << s.depth << ", " << s.cols
-                       << " columns, transposed " << transposed);
-        const Packed packed_b = packed(path.kernels, b.view(), transposed);
+    for (const Path& path : paths(form)) {
+        INFO(path.name << ", split " << (form == Bf16Form::kSplit) << ": " << s.rows << " rows, depth "
+                       << s.depth << ", " << s.cols << " columns, transposed " << transposed);
+        const Packed packed_b = packed(path.kernels, b.view(), transposed, form);
         CHECK(equal_bits(packed_b.pairs, expected_b.pairs));
         GuardedMatrix c = blank;
         multiply(path.kernels, a.view(), packed_b, c.view());
@@ -37,24 +40,34 @@ void check_product(Shape s, bool transposed, Random& random, Draw draw) {
     }
 }
 
+void check_product(Shape s, bool transposed, Random& random, Draw draw) {
+    check_product_of(Bf16Form::kRounded, s, transposed, random, draw);
+    if (split_too(random)) check_product_of(Bf16Form::kSplit, s, transposed, random, draw);
+}
+
 struct GradientShape {
     std::size_t samples, inputs, outputs, leaf;
 };
 
-void check_gradient(GradientShape s, Random& random, Draw draw) {
+void check_gradient_of(Bf16Form form, GradientShape s, Random& random, Draw draw) {
     const ContractFloatMode mode;
     const auto x = GuardedMatrix(s.samples, s.inputs, random).fill(random, draw);
     const auto delta = GuardedMatrix(s.samples, s.outputs, random).fill(random, draw);
     const GuardedMatrix blank(s.inputs, s.outputs, random);
     GuardedMatrix expected = blank;
-    gradient(scalar_bf16_kernels(), x.view(), delta.view(), s.leaf, expected.view());
-    for (const Path& path : paths()) {
-        INFO(path.name << ": " << s.samples << " samples, " << s.inputs << " inputs, " << s.outputs
-                       << " outputs, leaf " << s.leaf);
+    gradient(scalar_bf16_kernels(form), x.view(), delta.view(), s.leaf, expected.view());
+    for (const Path& path : paths(form)) {
+        INFO(path.name << ", split " << (form == Bf16Form::kSplit) << ": " << s.samples << " samples, "
+                       << s.inputs << " inputs, " << s.outputs << " outputs, leaf " << s.leaf);
         GuardedMatrix dw = blank;
         gradient(path.kernels, x.view(), delta.view(), s.leaf, dw.view());
         CHECK(first_difference(dw.memory(), expected.memory()) == expected.memory().size());
     }
+}
+
+void check_gradient(GradientShape s, Random& random, Draw draw) {
+    check_gradient_of(Bf16Form::kRounded, s, random, draw);
+    if (split_too(random)) check_gradient_of(Bf16Form::kSplit, s, random, draw);
 }
 
 /// A size: often around the width of a register, a tile or a block, sometimes 0.

@@ -67,8 +67,9 @@ struct Instruction {
 };
 
 std::uint64_t register_value(const ucontext_t& context, unsigned number) {
-    static constexpr int kSlots[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                       REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    static constexpr int kSlots[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                       REG_R12, REG_R13, REG_R14, REG_R15};
     return static_cast<std::uint64_t>(context.uc_mcontext.gregs[kSlots[number]]);
 }
 
@@ -81,7 +82,7 @@ std::uint64_t displacement(const std::uint8_t* at) {
 
 /// False for what is not a tile instruction's encoding.
 bool decode(const ucontext_t& context, Instruction& i) {
-    const auto* code = reinterpret_cast<const std::uint8_t*>(context.uc_mcontext.gregs[REG_RIP]);
+    const auto* code = std::bit_cast<const std::uint8_t*>(context.uc_mcontext.gregs[REG_RIP]);
     constexpr std::uint8_t kThreeByteVex = 0xC4;
     constexpr unsigned kMap0F38 = 2;
     if (code[0] != kThreeByteVex || (code[1] & 0x1F) != kMap0F38) return false;
@@ -114,7 +115,7 @@ bool decode(const ucontext_t& context, Instruction& i) {
         if (!no_base) {
             i.address += register_value(context, base);
         } else if (!has_sib) {
-            i.address += reinterpret_cast<std::uint64_t>(code + at);  // relative to the next instruction
+            i.address += std::bit_cast<std::uint64_t>(code + at);  // relative to the next instruction
         }
         const unsigned index = ((sib >> 3) & 7U) | x;
         if (has_sib && index != 4) i.stride = register_value(context, index) << (sib >> 6);
