@@ -6,16 +6,20 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
     cat <<'USAGE'
-usage: scripts/compare_gemm.sh [--isa avx512|avx2] [--program FILE] [--seconds S] [--shape M-N-K]
-  --isa       what all three are held to; where not given, the widest this CPU has
-  --program   a compare_gemm that is built already; where not given, it is built into build/
-  --seconds   how long each product is measured; 1 where not given
-  --shape     products of (M, N) from chains of K alone
+usage: scripts/compare_gemm.sh [--arithmetic fp32|bf16|fp32_amx] [--isa amx|avx512|avx2] [--program FILE]
+                               [--seconds S] [--shape M-N-K]
+  --arithmetic  lockstep's; in bf16 oneDNN takes bf16 too, OpenBLAS remains sgemm; fp32 where not given
+  --isa         what all three are held to; where not given, the widest this CPU has
+  --program     a compare_gemm that is built already; where not given, it is built into build/
+  --seconds     how long each product is measured; 1 where not given
+  --shape       products of (M, N) from chains of K alone
 Needs libopenblas-dev and libdnnl-dev. Runs on one CPU, the last one it may use.
 
 A row is one product: NN forward, NT input delta, TN weight gradient. GFLOP/s of lockstep with a weight gradient in one
 leaf, and in leaves of 32; of OpenBLAS; of oneDNN by its matmul primitive, and by its sgemm. Then ratios, above 1 where
-lockstep is faster: to OpenBLAS; to the faster of oneDNN's two; and of leaves of 32 to one leaf.
+lockstep is faster: to OpenBLAS; to the faster of oneDNN's two; and of leaves of 32 to one leaf. In bf16 oneDNN's two
+are: with the weights converted and packed before the call, as lockstep has them, and with all converted in it. A weight
+gradient's operands are always converted in the call.
 USAGE
 }
 
@@ -24,9 +28,9 @@ program=
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --isa) isa=${2:?--isa wants avx512 or avx2} && shift ;;
+    --isa) isa=${2:?--isa wants amx, avx512 or avx2} && shift ;;
     --program) program=${2:?--program wants a file} && shift ;;
-    --seconds | --shape) arguments+=("$1" "${2:?$1 wants a value}") && shift ;;
+    --arithmetic | --seconds | --shape) arguments+=("$1" "${2:?$1 wants a value}") && shift ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -36,11 +40,12 @@ done
 if [ -z "$isa" ]; then
     isa=avx2
     if grep -qw avx512vl /proc/cpuinfo; then isa=avx512; fi
+    if grep -qw amx_bf16 /proc/cpuinfo; then isa=amx; fi
 fi
 # A machine may be set up to hold a library back; the first line of the result says which kernels OpenBLAS took.
 unset "${!OPENBLAS_@}" "${!DNNL_@}"
 case $isa in
-avx512) export LOCKSTEP_ISA=avx512 ;;
+amx | avx512) export LOCKSTEP_ISA=$isa ;;
 avx2) export LOCKSTEP_ISA=avx2 OPENBLAS_CORETYPE=Haswell DNNL_MAX_CPU_ISA=AVX2 ;;
 *) usage >&2 && exit 2 ;;
 esac
