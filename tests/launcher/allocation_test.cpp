@@ -1,5 +1,5 @@
-// A training step allocates nothing once the first ones are made. Allocations are counted where C++ code
-// makes them, operator new and aligned_alloc, not inside MPI or OpenMP.
+// A training step allocates nothing once the first ones are made. Allocations are counted where C++ code makes
+// them, operator new and aligned_alloc, not inside MPI or OpenMP.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -23,13 +23,13 @@ void* counted(void* memory) {
 
 }  // namespace
 
-// The linker sends lockstep's calls of aligned_alloc to the second of these, and has the real one under the
-// name of the first (--wrap).
-extern "C" void* real_aligned_alloc(std::size_t alignment, std::size_t bytes) __asm__("__real_aligned_alloc");
-extern "C" void* counted_aligned_alloc(std::size_t alignment,
-                                       std::size_t bytes) __asm__("__wrap_aligned_alloc");
-void* counted_aligned_alloc(std::size_t alignment, std::size_t bytes) {
-    return counted(real_aligned_alloc(alignment, bytes));
+// The linker sends lockstep's calls of aligned_alloc here (--wrap).
+extern "C" {
+void* __real_aligned_alloc(std::size_t alignment, std::size_t bytes);
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t bytes) {
+    if (counting) ++allocations;
+    return __real_aligned_alloc(alignment, bytes);
+}
 }
 
 void* operator new(std::size_t bytes) { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
@@ -58,7 +58,7 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
     options.bounds = shard_bounds(plan, comm.rank(), comm.size());
     Replica replica(comm, options);
     const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
-    const std::vector<float> x(std::size_t{100} * 40, 0.5F);
+    const std::vector<float> x(100 * 40, 0.5F);
     const std::vector<std::int32_t> labels(100, 3);
     const auto read = [&](const Piece& piece) {
         return Samples{{x.data(), piece.samples, 40}, {std::span(labels).first(piece.samples), {}}};
