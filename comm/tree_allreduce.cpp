@@ -105,11 +105,11 @@ void TreeAllreduce<T>::run_rows(const LeafPartition& partition, std::span<const 
                                 std::span<T> sum) {
     require(partials.size() == partition.node_count(comm_->rank()) * sum.size(),
             "one row for each node of the rank");
-    rows_.clear();
+    std::vector<std::span<const T>> rows;
     for (std::size_t row = 0; row < partition.node_count(comm_->rank()); ++row) {
-        rows_.push_back(partials.subspan(row * sum.size(), sum.size()));
+        rows.push_back(partials.subspan(row * sum.size(), sum.size()));
     }
-    run(partition, rows_, sum);
+    run(partition, rows, sum);
 }
 
 /// The messages of the present step have all arrived and left: works on them, and starts the next step.
@@ -207,11 +207,11 @@ void TreeAllreduce<T>::add_collected() {
     const std::span<T> mine = part(slice_of_rank(sum_.size(), comm_->rank(), comm_->size()));
     const std::size_t nodes = merges_.size() + 1;  // a tree has one merge less than nodes
     const std::span<const T> rows = scratch(nodes * mine.size());
-    rows_.clear();
+    std::vector<std::span<const T>> inputs;
     for (std::size_t node = 0; node < nodes; ++node) {
-        rows_.push_back(rows.subspan(node * mine.size(), mine.size()));
+        inputs.push_back(rows.subspan(node * mine.size(), mine.size()));
     }
-    sum_tree<T>(rows_, merges_, mine);
+    sum_tree<T>(inputs, merges_, mine);
 }
 
 /// Sends this rank's slice of the sum to all and receives theirs.

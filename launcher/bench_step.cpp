@@ -94,8 +94,8 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     for (std::size_t number = 1; more; ++number) {
         replica.reset_seconds();
         const Stopwatch watch;
-        replica.forward(shard, [&](const Piece&) { return samples; });
-        replica.update(shard, number, input.global_batch);
+        replica.forward(shard, samples);
+        replica.update(shard, samples, number, input.global_batch);
         const double seconds = watch.seconds();
         if (number <= kWarmUp_steps) continue;
         times.add(seconds, replica.seconds());

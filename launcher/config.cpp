@@ -62,16 +62,6 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     training.max_steps = count(options, "training.max_steps");
     training.global_batch = batch == "all" ? kWholeSet : count(options, "training.global_batch");
     training.leaf = count(options, "training.leaf");
-    training.micro_batch = count(options, "training.micro_batch");
-    if (training.micro_batch % training.leaf != 0) {
-        const std::size_t below = training.micro_batch / training.leaf * training.leaf;
-        throw ConfigError(
-            fmt::format("training.micro_batch = {} ({}): must be a multiple of training.leaf = {}, the unit "
-                        "of work, or 0 for a "
-                        "rank's whole share; the nearest are {} and {}",
-                        training.micro_batch, options.place("training.micro_batch"), training.leaf,
-                        std::max(below, training.leaf), below + training.leaf));
-    }
     training.seed = number<std::uint64_t>(options, "training.seed");
     training.threads = count(options, "training.threads");
     training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));

@@ -82,10 +82,6 @@ const std::array kTable{
                .most = kMostWhole},
     whole("training.leaf", "32", 1, 1 << 20,
           "samples of a leaf, the unit of work; another value gives other bits"),
-    whole("training.micro_batch", "0", 0, kMostWhole,
-          "samples of a rank's share that are in memory at once, a multiple of training.leaf; 0: all; the "
-          "bits are "
-          "the same"),
     whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
     whole("training.threads", "0", 0, 4096,
           "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),

@@ -60,15 +60,15 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
     report.optimizer_bytes = arena_bytes * make_optimizer(config.optimizer, 0)->state_per_parameter();
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
-    std::size_t arenas = 1;
+    std::size_t nodes = 1;
     std::size_t samples = 0;
     for (const std::size_t step : {std::size_t{0}, plan.steps_per_epoch() - 1}) {
         const Shard shard =
             plan.shard(plan.batch(0, step), 0, report.ranks);  // no rank has more samples than 0
-        samples = std::max(samples, shard.most_samples());
-        arenas = std::max(arenas, most_nodes(shard.partition) + shard.spare_arenas());
+        samples = std::max(samples, shard.samples);
+        nodes = std::max(nodes, most_nodes(shard.partition));
     }
-    report.gradient_bytes = arena_bytes * arenas;
+    report.gradient_bytes = arena_bytes * nodes;
     report.activation_bytes = Workspace::bytes(network.spec(), samples);
 }
 
@@ -102,7 +102,7 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
 PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Dataset& train, std::size_t ranks) {
     const Network network(spec, config.training.arithmetic);
     const BatchPlan plan(train.size(), config.training.global_batch, config.training.leaf,
-                         config.training.seed, config.training.micro_batch);
+                         config.training.seed);
     PlanReport report;
     report.ranks = ranks;
     describe_layers(report, network);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -18,19 +17,13 @@
 
 namespace lockstep {
 
-/// The most that a rank is ever given of a batch: what it holds memory for.
+/// The most leaf-tree nodes and the most samples that a rank is ever given of a batch: what it holds memory
+/// for.
 struct ShardBounds {
     std::size_t nodes = 0;
-    std::size_t spare_arenas = 0;
     std::size_t samples = 0;
-    std::size_t piece_samples = 0;
-    /// Wide enough for `shard`, too.
-    void widen(const Shard& shard);
 };
 ShardBounds shard_bounds(const BatchPlan& plan, std::size_t rank, std::size_t ranks);
-
-/// The samples of a piece of this rank's shard; views that live until the next call.
-using ReadPiece = std::function<Samples(const Piece&)>;
 
 /// Where a step's time went, in seconds, summed over the steps since the last reset.
 struct StepSeconds {
@@ -56,20 +49,13 @@ class Replica {
     /// Collective.
     Replica(const Communicator& comm, const ReplicaOptions& options);
 
-    /// Forward pass and loss of this rank's shard, piece by piece, each but the last with its backward pass;
-    /// returns the metrics' sum over the whole batch. Collective.
-    SampleMetrics forward(const Shard& shard, const ReadPiece& read);
+    /// Forward pass and loss of this rank's shard; returns the metrics' sum over the whole batch. Collective.
+    SampleMetrics forward(const Shard& shard, const Samples& samples);
 
-    /// Backward pass of the last piece, the gradients' sum over all ranks, and the optimizer's step, which is
-    /// the same on every rank. `number` counts the steps of the run from 1; `batch_samples` is the whole
-    /// batch's size. Collective.
-    void update(const Shard& shard, std::size_t number, std::size_t batch_samples);
-
-    /// After forward(): goes through the shard's first piece with a loss that is not finite once more, or the
-    /// last one, so that the workspace holds it; returns that piece. Local.
-    const Piece& forward_failed_piece(const Shard& shard, const ReadPiece& read);
-    /// Of the piece that the workspace holds.
-    [[nodiscard]] const Samples& samples() const { return samples_; }
+    /// Backward pass of the samples just forwarded, the gradients' sum over all ranks, and the optimizer's
+    /// step, which is the same on every rank. `number` counts the steps of the run from 1; `batch_samples` is
+    /// the whole batch's size. Collective.
+    void update(const Shard& shard, const Samples& samples, std::size_t number, std::size_t batch_samples);
 
     [[nodiscard]] const Network& network() const { return network_; }
     [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
@@ -79,12 +65,7 @@ class Replica {
     void reset_seconds() { seconds_ = {}; }
 
   private:
-    void forward_piece(const Piece& piece, const ReadPiece& read);
-    void begin_reduction(const Shard& shard);
-    /// Adds the piece's gradients to those of the pieces before; what is complete goes to the reducer.
-    void backward_piece(const Shard& shard, const Piece& piece, bool last);
-    /// Arena i of the numbering of Piece.
-    [[nodiscard]] std::span<float> arena(const Shard& shard, std::size_t i);
+    [[nodiscard]] std::span<const NodeGradient> node_gradients(const Shard& shard);
     /// Packs every layer whose last parameters were just updated with `range`: while they are in cache.
     void pack_updated(ArenaRange range);
 
@@ -93,9 +74,7 @@ class Replica {
     Workspace work_;
     Buffer<float> parameters_;
     std::vector<std::size_t> to_update_;  // parameters of each layer that this step has not yet updated
-    std::vector<Buffer<float>> spare_arenas_;
-    std::vector<NodeGradient> subtrees_;  // of the piece at hand
-    Samples samples_;                     // of the piece at hand
+    std::vector<NodeGradient> nodes_;     // of the step at hand
     std::vector<SampleMetrics> metrics_;  // (samples of the shard)
     std::unique_ptr<Optimizer> optimizer_;
     GradientReducer reducer_;  // with the gradients

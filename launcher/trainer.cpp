@@ -31,12 +31,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
     : comm_(comm),
       config_(config),
       data_(std::move(data)),
-      plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed,
-            config.training.micro_batch),
-      shard_(plan_.shard(plan_.batch(0, 0), comm.rank(), comm.size())),
-      last_shard_(plan_.shard(plan_.batch(0, plan_.steps_per_epoch() - 1), comm.rank(), comm.size())),
+      plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
       bounds_(shard_bounds(plan_, comm.rank(), comm.size())),
-      reader_(*data_.train, bounds_.piece_samples),
+      reader_(*data_.train, bounds_.samples),
       replica_(comm, replica_options(config, spec, bounds_)) {}
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -79,26 +76,19 @@ Score Trainer::epoch(Journal& journal) {
 }
 
 SampleMetrics Trainer::step(const Batch& batch) {
-    const Shard& shard = shard_of(batch);
-    const auto indices = [&](const Piece& piece) {
-        return std::span(order_).subspan(batch.first + shard.first + piece.first, piece.samples);
-    };
-    const auto read = [&](const Piece& piece) { return reader_.read(indices(piece)); };
-    const SampleMetrics metrics = replica_.forward(shard, read);
+    const Shard shard = plan_.shard(batch, comm_.rank(), comm_.size());
+    const auto indices = std::span(order_).subspan(shard.first, shard.samples);
+    const Samples samples = reader_.read(indices);
+    const SampleMetrics metrics = replica_.forward(shard, samples);
     ++at_.step;
     at_.samples += batch.samples;
     if (!std::isfinite(metrics.loss)) {
         const double loss = metrics.loss / static_cast<double>(batch.samples);
-        const Piece& failed = replica_.forward_failed_piece(shard, read);
         explain_failed_step(comm_, network(), parameters(), replica_.workspace(),
-                            {moment(), loss, indices(failed), replica_.samples().x});
+                            {moment(), loss, indices, samples.x});
     }
-    replica_.update(shard, at_.step, batch.samples);
+    replica_.update(shard, samples, at_.step, batch.samples);
     return metrics;
-}
-
-const Shard& Trainer::shard_of(const Batch& batch) const {
-    return batch.samples == plan_.global_batch() ? shard_ : last_shard_;
 }
 
 bool Trainer::steps_left() const {

@@ -47,8 +47,6 @@ class Trainer {
     SampleMetrics step(const Batch& batch);
     /// One epoch, or what training.max_steps leaves of it; returns the mean over its samples.
     Score epoch(Journal& journal);
-    /// This rank's share of `batch`. Only an epoch's last batch may differ from the others.
-    [[nodiscard]] const Shard& shard_of(const Batch& batch) const;
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
     [[nodiscard]] std::optional<Score> test() const;
@@ -59,7 +57,6 @@ class Trainer {
     const Config& config_;
     DataSets data_;
     BatchPlan plan_;
-    Shard shard_, last_shard_;  // of a whole batch, and of an epoch's last one
     ShardBounds bounds_;
     SampleReader reader_;
     Replica replica_;

@@ -20,43 +20,21 @@ struct Batch {
     std::size_t leaves = 0;
 };
 
-/// What a rank computes at once of its shard: some whole nodes or, of a node that exceeds the micro-batch, a
-/// subtree. Arenas are numbered: first one for each node of the shard, then those that hold a subtree's sum
-/// until its sibling to the left is complete.
-struct Piece {
-    struct Subtree {
-        std::size_t samples = 0;
-        std::size_t arena = 0;  ///< where its gradient goes
-    };
-    std::size_t first = 0;  ///< sample within the shard
-    std::size_t samples = 0;
-    std::vector<Subtree> subtrees;  ///< ascending
-    std::vector<Merge> merges;      ///< of arenas, in order, once the piece's gradients are there
-};
-
 /// A rank's share of a batch: a run of the batch's samples, and the nodes of the leaf tree it makes.
 struct Shard {
-    std::size_t first = 0;  ///< sample within the batch
+    std::size_t first = 0;  ///< position in the epoch's order
     std::size_t samples = 0;
     LeafPartition partition;  ///< of the whole batch
     /// Samples under each of this rank's nodes, ascending; their sum is `samples`.
     std::vector<std::size_t> node_samples;
-    std::vector<Piece> pieces;  ///< the samples in order; at least one, of an empty shard an empty one
-
-    /// Arenas beyond one for each node.
-    [[nodiscard]] std::size_t spare_arenas() const;
-    /// Samples of the largest piece.
-    [[nodiscard]] std::size_t most_samples() const;
 };
 
 /// Cuts every epoch into global minibatches; the last, short one is used too.
 class BatchPlan {
   public:
-    /// A global_batch above dataset_size means the whole set. micro_batch: the most samples of a shard's
-    /// piece, 0 for all at once. Throws std::invalid_argument where dataset_size, global_batch or leaf is 0,
-    /// or micro_batch is no multiple of leaf.
-    BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed,
-              std::size_t micro_batch = 0);
+    /// A global_batch above dataset_size means the whole set.
+    /// Throws std::invalid_argument where dataset_size, global_batch or leaf is 0.
+    BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed);
 
     [[nodiscard]] std::size_t steps_per_epoch() const;
     [[nodiscard]] std::size_t global_batch() const { return global_batch_; }
@@ -64,7 +42,6 @@ class BatchPlan {
     /// Requires step_in_epoch < steps_per_epoch().
     [[nodiscard]] Batch batch(std::size_t epoch, std::size_t step_in_epoch) const;
     /// The share of `rank`; empty for ranks beyond the batch's leaves. Requires rank < ranks.
-    /// It depends on nothing of the batch but its size.
     [[nodiscard]] Shard shard(const Batch& batch, std::size_t rank, std::size_t ranks) const;
     /// The epoch's order of samples: the permutation of (seed, epoch), the same on every rank.
     /// Fisher-Yates from the last position down; position i takes one of [0, i] by 64 bits of the Philox
@@ -76,7 +53,6 @@ class BatchPlan {
     std::size_t global_batch_;
     std::size_t leaf_;
     std::uint64_t seed_;
-    std::size_t micro_batch_;
 };
 
 }  // namespace lockstep

@@ -120,15 +120,6 @@ TEST_CASE("config: threads are OMP_NUM_THREADS where they are not given") {
     CHECK(config_with({{"training.epochs", "1"}}).training.threads == 1);
 }
 
-TEST_CASE("config: a micro-batch is a multiple of the leaf") {
-    CHECK(config_with({{"training.max_steps", "1"}}).training.micro_batch == 0);
-    CHECK(config_with({{"training.max_steps", "1"}, {"training.micro_batch", "96"}}).training.micro_batch ==
-          96);
-    const std::string text = refusal({{"training.max_steps", "1"}, {"training.micro_batch", "50"}});
-    CHECK(contains(text, "training.micro_batch"));
-    CHECK(contains(text, "the nearest are 32 and 64"));
-}
-
 TEST_CASE("config: a run without end or beginning must be asked for") {
     CHECK(contains(refusal({}), "neither training.epochs nor training.max_steps is given"));
     CHECK(refusal({{"training.epochs", "0"}}).empty());

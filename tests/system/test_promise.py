@@ -104,12 +104,6 @@ class ThePromise(PromiseTest):
         self.assert_equal_traces([(("--comm.bucket_mib", size), {"ranks": ranks})
                                   for size in ("0.0001", "0.05", "100") for ranks in (2, 3)])
 
-    def test_any_micro_batch(self):
-        # Of 13 leaves one rank's pieces have 1, up to 2, 3, 5 and all of them.
-        self.assert_equal_traces([(("--training.micro_batch", size), {"ranks": ranks})
-                                  for size in ("8", "16", "24", "40", "800") for ranks in (1, 2, 3)]
-                                 + [(("--training.micro_batch", "8", "--comm.bucket_mib", "0.0001"), {"ranks": 2})])
-
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])

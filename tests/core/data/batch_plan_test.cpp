@@ -16,7 +16,7 @@ namespace {
 /// or overlap from the batch's first sample to its last, begin at leaves, and know the samples under their
 /// nodes.
 std::string fault(const Batch& batch, const std::vector<Shard>& shards, std::size_t leaf) {
-    std::size_t next = 0;
+    std::size_t next = batch.first;
     for (std::size_t rank = 0; rank < shards.size(); ++rank) {
         const Shard& shard = shards[rank];
         if (shard.first != next) return "rank " + std::to_string(rank) + " does not follow the one before";
@@ -24,7 +24,8 @@ std::string fault(const Batch& batch, const std::vector<Shard>& shards, std::siz
         const LeafRange range = shard.partition.ranges[rank];
         const std::size_t begin = std::min(range.begin * leaf, batch.samples);
         const std::size_t end = std::min(range.end * leaf, batch.samples);
-        if (shard.first != begin || shard.samples != end - begin) return "samples are not its leaves'";
+        if (shard.first != batch.first + begin || shard.samples != end - begin)
+            return "samples are not its leaves'";
         if (shard.node_samples.size() != shard.partition.node_count(rank)) return "nodes without samples";
         std::size_t under_nodes = 0;
         for (std::size_t n = 0; n < shard.node_samples.size(); ++n) {
@@ -38,7 +39,7 @@ std::string fault(const Batch& batch, const std::vector<Shard>& shards, std::siz
         }
         if (under_nodes != shard.samples) return "the nodes' samples do not add up to the shard's";
     }
-    if (next != batch.samples) return "the batch's last samples belong to no rank";
+    if (next != batch.first + batch.samples) return "the batch's last samples belong to no rank";
     return "";
 }
 
@@ -86,65 +87,6 @@ TEST_CASE("batch plan: the check of the shards sees planted faults") {
           "");                                                  // the short leaf taken for a whole one
     CHECK(with([](auto& s) { std::swap(s[0], s[1]); }) != "");  // ranks in another order
     CHECK(with([](auto& s) { s.pop_back(); }) != "");           // a rank left out
-}
-
-TEST_CASE("batch plan: pieces of a micro-batch make the shard, and their merges are the leaf tree") {
-    // Values that show the order of their addition; one a leaf.
-    const auto value = [](std::size_t leaf) { return 1.0 / static_cast<double>(3 * leaf + 1); };
-    const std::size_t leaf = 8;
-    for (const std::size_t batch_samples : {1, 8, 9, 64, 100, 301, 512, 1000}) {
-        for (const std::size_t micro : {8, 16, 24, 40, 64, 1024}) {
-            const BatchPlan plan(batch_samples, batch_samples, leaf, 1, micro);
-            const Batch batch = plan.batch(0, 0);
-            for (const std::size_t ranks : {1, 2, 3, 7}) {
-                for (std::size_t rank = 0; rank < ranks; ++rank) {
-                    CAPTURE(batch_samples);
-                    CAPTURE(micro);
-                    CAPTURE(ranks);
-                    CAPTURE(rank);
-                    const Shard shard = plan.shard(batch, rank, ranks);
-                    REQUIRE(!shard.pieces.empty());
-                    std::vector<double> arenas(shard.node_samples.size() + shard.spare_arenas(), 0.0);
-                    std::size_t done = 0;
-                    for (const Piece& piece : shard.pieces) {
-                        CHECK(piece.first == done);
-                        CHECK(piece.samples <= std::max(micro, leaf));
-                        std::size_t in_subtrees = 0;
-                        for (const auto& [samples, arena] : piece.subtrees) {
-                            // As backpropagation would: the subtree's leaves, in the tree's order.
-                            const std::size_t first = (shard.first + done + in_subtrees) / leaf;
-                            std::vector<double> leaves;
-                            for (std::size_t l = 0; l < leaf_count(samples, leaf); ++l)
-                                leaves.push_back(value(first + l));
-                            arenas[arena] = tree_sum(leaves);
-                            in_subtrees += samples;
-                        }
-                        CHECK(in_subtrees == piece.samples);
-                        done += piece.samples;
-                        for (const auto& [into, from] : piece.merges) arenas[into] += arenas[from];
-                    }
-                    CHECK(done == shard.samples);
-                    const std::size_t first_node = shard.partition.first_node[rank];
-                    for (std::size_t n = 0; n < shard.node_samples.size(); ++n) {
-                        const LeafRange node = shard.partition.nodes[first_node + n];
-                        std::vector<double> leaves;
-                        for (std::size_t l = node.begin; l < node.end; ++l) leaves.push_back(value(l));
-                        CHECK(arenas[n] == tree_sum(leaves));
-                    }
-                }
-            }
-        }
-    }
-    CHECK_THROWS_AS(BatchPlan(100, 100, 8, 1, 12), std::invalid_argument);
-}
-
-TEST_CASE("batch plan: a micro-batch needs no more arenas than the tree is deep") {
-    const BatchPlan plan(4096, 4096, 32, 1, 32);
-    const Shard shard = plan.shard(plan.batch(0, 0), 0, 1);
-    CHECK(shard.pieces.size() == 128);
-    CHECK(shard.most_samples() == 32);
-    CHECK(shard.spare_arenas() == 7);
-    CHECK(BatchPlan(4096, 4096, 32, 1).shard(plan.batch(0, 0), 0, 1).spare_arenas() == 0);
 }
 
 TEST_CASE("batch plan: batches follow each other and the last, short one is used") {
