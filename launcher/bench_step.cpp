@@ -82,11 +82,14 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     options.arithmetic = parse_arithmetic(input.arithmetic);
     options.optimizer = {.name = input.optimizer, .learning_rate = 1e-3F, .momentum = 0.9F};
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
-    options.bounds = shard_bounds(plan, comm.rank(), comm.size());
-    const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
+    options.bounds = shard_bounds(plan, 0, comm.rank(), comm.size());
+    const ShardWork work(plan, plan.batch(0, 0), 0, comm.rank(), comm.size());
     Replica replica(comm, options);
-    const BenchSamples data(shard, spec.inputs, spec.layers.back().units);
-    const Samples samples{{data.x.data(), shard.samples, spec.inputs}, {data.labels, {}}};
+    const BenchSamples data(work.shard, spec.inputs, spec.layers.back().units);
+    // All in one piece.
+    const ReadSamples read = [&](std::size_t, std::size_t count) {
+        return Samples{{data.x.data(), count, spec.inputs}, {data.labels, {}}};
+    };
 
     StepTimes times;
     double measured = 0.0;
@@ -94,8 +97,8 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     for (std::size_t number = 1; more; ++number) {
         replica.reset_seconds();
         const Stopwatch watch;
-        replica.forward(shard, samples);
-        replica.update(shard, samples, number, input.global_batch);
+        replica.forward(work, read);
+        replica.update(work, number);
         const double seconds = watch.seconds();
         if (number <= kWarmUp_steps) continue;
         times.add(seconds, replica.seconds());

@@ -55,6 +55,17 @@ NetworkSpec make_network(const ResolvedOptions& options) {
     return network;
 }
 
+/// Pieces are cut along the leaf tree, so they are whole leaves.
+std::size_t make_micro_batch(const ResolvedOptions& options, std::size_t leaf) {
+    const std::size_t samples = count(options, "training.micro_batch");
+    if (samples % leaf == 0) return samples;
+    const std::size_t below = samples / leaf * leaf;
+    throw ConfigError(
+        fmt::format("{}: must be a multiple of training.leaf = {}; choose {}{}, or 0 for no bound",
+                    options.place("training.micro_batch"), leaf,
+                    below > 0 ? fmt::format("{} or ", below) : "", below + leaf));
+}
+
 TrainingConfig make_training(const ResolvedOptions& options) {
     const std::string& batch = options.text("training.global_batch");
     TrainingConfig training;
@@ -62,6 +73,7 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     training.max_steps = count(options, "training.max_steps");
     training.global_batch = batch == "all" ? kWholeSet : count(options, "training.global_batch");
     training.leaf = count(options, "training.leaf");
+    training.micro_batch = make_micro_batch(options, training.leaf);
     training.seed = number<std::uint64_t>(options, "training.seed");
     training.threads = count(options, "training.threads");
     training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));

@@ -24,6 +24,7 @@ struct TrainingConfig {
     std::size_t max_steps = 0;     ///< 0: bounded by epochs alone; both 0: initialise and save
     std::size_t global_batch = 0;  ///< over all ranks; kWholeSet for `all`
     std::size_t leaf = 32;
+    std::size_t micro_batch = 0;  ///< samples whose activations are alive on a rank; 0: its whole share
     std::uint64_t seed = 1;
     std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
     Arithmetic arithmetic = Arithmetic::kFp32;

@@ -24,14 +24,14 @@ std::size_t first_bad(std::span<const float> values) {
 
 const char* name_of(double value) { return std::isnan(value) ? "NaN" : "infinite"; }
 
-void check_inputs(const FailedStep& step, const std::string& what) {
-    for (std::size_t r = 0; r < step.x.rows; ++r) {
-        const std::size_t i = first_bad(step.x.row(r));
-        if (i == step.x.cols) continue;
+void check_inputs(ConstMatrix x, std::span<const std::uint64_t> indices, const std::string& what) {
+    for (std::size_t r = 0; r < x.rows; ++r) {
+        const std::size_t i = first_bad(x.row(r));
+        if (i == x.cols) continue;
         throw NumericalError(
             fmt::format("{}: the data were first: input {} of training sample {} is {}; all weights "
                         "were finite; repair or leave out the sample",
-                        what, i, step.indices[r], name_of(double{step.x(r, i)})));
+                        what, i, indices[r], name_of(double{x(r, i)})));
     }
 }
 
@@ -63,7 +63,7 @@ void check_parameters(const Network& network, std::span<const float> parameters,
 }
 
 void explain_failed_step(const Communicator& comm, const Network& network, std::span<const float> parameters,
-                         Workspace& work, const FailedStep& step) {
+                         const FailedStep& step) {
     const std::string what = fmt::format("the training loss is {} {}", name_of(step.loss), step.moment);
     agree(comm, [&] {
         try {
@@ -72,8 +72,16 @@ void explain_failed_step(const Communicator& comm, const Network& network, std::
             throw NumericalError(what + ": " + error.what());
         }
     });
-    agree(comm, [&] { check_inputs(step, what); });
-    agree(comm, [&] { check_outputs(network, work, step.x.rows, what); });
+    agree(comm, [&] {
+        step.revisit([&](std::size_t first, const Samples& samples, Workspace&) {
+            check_inputs(samples.x, step.indices.subspan(first, samples.x.rows), what);
+        });
+    });
+    agree(comm, [&] {
+        step.revisit([&](std::size_t, const Samples& samples, Workspace& work) {
+            check_outputs(network, work, samples.x.rows, what);
+        });
+    });
     agree(comm, [&] {
         throw NumericalError(fmt::format("{}: the last layer's outputs are finite; {}", what, kAdvice));
     });

@@ -82,6 +82,9 @@ const std::array kTable{
                .most = kMostWhole},
     whole("training.leaf", "32", 1, 1 << 20,
           "samples of a leaf, the unit of work; another value gives other bits"),
+    whole("training.micro_batch", "0", 0, kMostWhole,
+          "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
+          "changes bits; 0: its whole share of the batch"),
     whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
     whole("training.threads", "0", 0, 4096,
           "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),

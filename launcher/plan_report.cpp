@@ -51,24 +51,39 @@ std::size_t most_nodes(const LeafPartition& partition) {
     return most;
 }
 
+/// Leaves of the largest piece.
+std::size_t most_leaves(std::span<const TreePiece> pieces) {
+    std::size_t most = 0;
+    for (const TreePiece& piece : pieces) {
+        std::size_t leaves = 0;
+        for (const TreePiece::Part& part : piece.parts) leaves += part.leaves.count();
+        most = std::max(most, leaves);
+    }
+    return most;
+}
+
 void describe_memory(PlanReport& report, const Config& config, const Network& network,
                      const BatchPlan& plan) {
     const std::size_t arena_bytes = network.layout().arena_size() * sizeof(float);
+    const std::size_t micro_batch = config.training.micro_batch;
     report.gradient_arena_bytes = arena_bytes;
     report.parameter_bytes = arena_bytes;
     // Of size 0: only its bookkeeping is asked.
     report.optimizer_bytes = arena_bytes * make_optimizer(config.optimizer, 0)->state_per_parameter();
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
-    std::size_t nodes = 1;
+    std::size_t arenas = 1;
     std::size_t samples = 0;
     for (const std::size_t step : {std::size_t{0}, plan.steps_per_epoch() - 1}) {
-        const Shard shard =
-            plan.shard(plan.batch(0, step), 0, report.ranks);  // no rank has more samples than 0
-        samples = std::max(samples, shard.samples);
-        nodes = std::max(nodes, most_nodes(shard.partition));
+        const Batch batch = plan.batch(0, step);
+        const LeafPartition partition = plan.shard(batch, 0, report.ranks).partition;
+        for (std::size_t rank = 0; rank < report.ranks; ++rank) {
+            const auto pieces = cut_into_pieces(partition.nodes_of(rank), micro_batch / plan.leaf());
+            arenas = std::max(arenas, slot_count(pieces));
+            samples = std::max(samples, std::min(most_leaves(pieces) * plan.leaf(), batch.samples));
+        }
     }
-    report.gradient_bytes = arena_bytes * nodes;
+    report.gradient_bytes = arena_bytes * arenas;
     report.activation_bytes = Workspace::bytes(network.spec(), samples);
 }
 

@@ -32,7 +32,8 @@ struct PlanReport {
 
     // Memory of the rank that needs most, in bytes.
     std::size_t parameter_bytes = 0;
-    std::size_t gradient_bytes = 0;  ///< one arena for each node of the leaf tree that it owns
+    std::size_t gradient_bytes =
+        0;  ///< an arena for each node of the leaf tree that it owns, more with micro_batch
     std::size_t optimizer_bytes = 0;
     std::size_t packed_bytes = 0;  ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;

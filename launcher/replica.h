@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -17,13 +18,26 @@
 
 namespace lockstep {
 
-/// The most leaf-tree nodes and the most samples that a rank is ever given of a batch: what it holds memory
-/// for.
+/// The most that a rank is ever given of a batch: what it holds memory for.
 struct ShardBounds {
-    std::size_t nodes = 0;
-    std::size_t samples = 0;
+    std::size_t arenas = 0;         ///< gradient arenas: slots of its pieces
+    std::size_t samples = 0;        ///< of its share
+    std::size_t piece_samples = 0;  ///< of a piece
 };
-ShardBounds shard_bounds(const BatchPlan& plan, std::size_t rank, std::size_t ranks);
+ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::size_t rank, std::size_t ranks);
+
+/// What a rank does of one batch: its share, and the pieces in which that goes through the network.
+struct ShardWork {
+    ShardWork(const BatchPlan& plan, const Batch& batch, std::size_t micro_batch, std::size_t rank,
+              std::size_t ranks);
+
+    std::size_t batch_samples;  ///< of the whole batch
+    Shard shard;
+    std::vector<ShardPiece> pieces;  ///< at least one
+};
+
+/// Reads samples [first, first + count) of the rank's share; the views live until the next call.
+using ReadSamples = std::function<Samples(std::size_t first, std::size_t count)>;
 
 /// Where a step's time went, in seconds, summed over the steps since the last reset.
 struct StepSeconds {
@@ -49,23 +63,27 @@ class Replica {
     /// Collective.
     Replica(const Communicator& comm, const ReplicaOptions& options);
 
-    /// Forward pass and loss of this rank's shard; returns the metrics' sum over the whole batch. Collective.
-    SampleMetrics forward(const Shard& shard, const Samples& samples);
+    /// Forward pass and loss of this rank's share, and the backward pass of all its pieces but the last;
+    /// returns the metrics' sum over the whole batch. Collective.
+    SampleMetrics forward(const ShardWork& work, const ReadSamples& read);
 
-    /// Backward pass of the samples just forwarded, the gradients' sum over all ranks, and the optimizer's
-    /// step, which is the same on every rank. `number` counts the steps of the run from 1; `batch_samples` is
-    /// the whole batch's size. Collective.
-    void update(const Shard& shard, const Samples& samples, std::size_t number, std::size_t batch_samples);
+    /// Backward pass of the last piece, the gradients' sum over all ranks, and the optimizer's step, which is
+    /// the same on every rank. `number` counts the steps of the run from 1. Requires that forward() of the
+    /// same work came before, and that the samples it read last are still there. Collective.
+    void update(const ShardWork& work, std::size_t number);
+
+    /// Forwards the pieces of this rank's share once more, as they were in forward(), and visits each. For
+    /// finding out what went wrong in a step that was not updated. Local.
+    using VisitPiece = std::function<void(std::size_t first, const Samples& samples, Workspace& work)>;
+    void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
 
     [[nodiscard]] const Network& network() const { return network_; }
     [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
-    /// Still holds the last forward pass.
-    [[nodiscard]] Workspace& workspace() { return work_; }
     [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
     void reset_seconds() { seconds_ = {}; }
 
   private:
-    [[nodiscard]] std::span<const NodeGradient> node_gradients(const Shard& shard);
+    void backward(const ShardPiece& piece, bool last);
     /// Packs every layer whose last parameters were just updated with `range`: while they are in cache.
     void pack_updated(ArenaRange range);
 
@@ -74,8 +92,9 @@ class Replica {
     Workspace work_;
     Buffer<float> parameters_;
     std::vector<std::size_t> to_update_;  // parameters of each layer that this step has not yet updated
-    std::vector<NodeGradient> nodes_;     // of the step at hand
-    std::vector<SampleMetrics> metrics_;  // (samples of the shard)
+    std::vector<NodeGradient> nodes_;     // of the piece at hand
+    Samples samples_;                     // of the piece at hand
+    std::vector<SampleMetrics> metrics_;  // (samples of the share)
     std::unique_ptr<Optimizer> optimizer_;
     GradientReducer reducer_;  // with the gradients
     MetricsSum metrics_sum_;

@@ -32,8 +32,8 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       config_(config),
       data_(std::move(data)),
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
-      bounds_(shard_bounds(plan_, comm.rank(), comm.size())),
-      reader_(*data_.train, bounds_.samples),
+      bounds_(shard_bounds(plan_, config.training.micro_batch, comm.rank(), comm.size())),
+      reader_(*data_.train, bounds_.piece_samples),
       replica_(comm, replica_options(config, spec, bounds_)) {}
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -76,18 +76,21 @@ Score Trainer::epoch(Journal& journal) {
 }
 
 SampleMetrics Trainer::step(const Batch& batch) {
-    const Shard shard = plan_.shard(batch, comm_.rank(), comm_.size());
-    const auto indices = std::span(order_).subspan(shard.first, shard.samples);
-    const Samples samples = reader_.read(indices);
-    const SampleMetrics metrics = replica_.forward(shard, samples);
+    const ShardWork work(plan_, batch, config_.training.micro_batch, comm_.rank(), comm_.size());
+    const auto indices = std::span(order_).subspan(work.shard.first, work.shard.samples);
+    const ReadSamples read = [&](std::size_t first, std::size_t count) {
+        return reader_.read(indices.subspan(first, count));
+    };
+    const SampleMetrics metrics = replica_.forward(work, read);
     ++at_.step;
     at_.samples += batch.samples;
     if (!std::isfinite(metrics.loss)) {
         const double loss = metrics.loss / static_cast<double>(batch.samples);
-        explain_failed_step(comm_, network(), parameters(), replica_.workspace(),
-                            {moment(), loss, indices, samples.x});
+        explain_failed_step(comm_, network(), parameters(), {moment(), loss, indices, [&](const auto& visit) {
+                                                                 replica_.revisit(work, read, visit);
+                                                             }});
     }
-    replica_.update(shard, samples, at_.step, batch.samples);
+    replica_.update(work, at_.step);
     return metrics;
 }
 

@@ -1,5 +1,6 @@
 #include "core/arithmetic/leaf_tree.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace lockstep {
@@ -27,6 +28,18 @@ std::size_t merge_below(LeafRange node, const std::vector<LeafRange>& nodes, std
     const std::size_t right = merge_below({middle, node.end}, nodes, next, merges);
     merges.push_back({left, right});
     return left;
+}
+
+/// Appends the pieces of `node`, whose sum is to end in `slot`; the slots before it are taken.
+void cut(LeafRange node, std::size_t most_leaves, std::size_t slot, std::vector<TreePiece>& pieces) {
+    if (node.count() <= most_leaves) {
+        pieces.push_back({{{node, slot}}, {}});
+        return;
+    }
+    const std::size_t middle = node.begin + split_point(node.count());
+    cut({node.begin, middle}, most_leaves, slot, pieces);
+    cut({middle, node.end}, most_leaves, slot + 1, pieces);
+    pieces.back().merges.push_back({slot, slot + 1});
 }
 
 }  // namespace
@@ -71,6 +84,26 @@ LeafPartition partition_leaves(std::size_t leaves, std::size_t ranks) {
     }
     partition.merges = merges_to_root(leaves, partition.nodes);
     return partition;
+}
+
+std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::size_t most_leaves) {
+    const std::size_t leaves = nodes.empty() ? 0 : nodes.back().end - nodes.front().begin;
+    std::vector<TreePiece> pieces;
+    if (most_leaves == 0 || leaves <= most_leaves) {
+        pieces.emplace_back();
+        for (std::size_t n = 0; n < nodes.size(); ++n) pieces.back().parts.push_back({nodes[n], n});
+        return pieces;
+    }
+    for (std::size_t n = 0; n < nodes.size(); ++n) cut(nodes[n], most_leaves, n, pieces);
+    return pieces;
+}
+
+std::size_t slot_count(std::span<const TreePiece> pieces) {
+    std::size_t count = 0;
+    for (const TreePiece& piece : pieces) {
+        for (const TreePiece::Part& part : piece.parts) count = std::max(count, part.slot + 1);
+    }
+    return count;
 }
 
 }  // namespace lockstep

@@ -55,9 +55,32 @@ struct LeafPartition {
     [[nodiscard]] std::size_t node_count(std::size_t rank) const {
         return first_node[rank + 1] - first_node[rank];
     }
+    [[nodiscard]] std::span<const LeafRange> nodes_of(std::size_t rank) const {
+        return std::span(nodes).subspan(first_node[rank], node_count(rank));
+    }
 };
 
 /// Deals `leaves` leaves to `ranks` ranks. Ranks beyond the number of leaves own none. Requires ranks > 0.
 LeafPartition partition_leaves(std::size_t leaves, std::size_t ranks);
+
+/// A part of a rank's nodes whose gradients are made in one go, each in a slot, an arena of its own.
+struct TreePiece {
+    struct Part {
+        LeafRange leaves;  ///< a node of the tree
+        std::size_t slot;  ///< where its sum goes
+        bool operator==(const Part&) const = default;
+    };
+    std::vector<Part> parts;    ///< ascending
+    std::vector<Merge> merges;  ///< of slots, in order, once the parts are there
+};
+
+/// Cuts a rank's nodes along the tree so that no piece has more than `most_leaves` leaves (0: no bound). They
+/// are one piece where they fit; otherwise a piece is the largest subtree that fits, and the slots count in
+/// binary: a sum stays until its sibling's is there. In the end slot i holds the sum of nodes[i]. A rank
+/// without nodes has one empty piece.
+std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::size_t most_leaves);
+
+/// Slots that these pieces use. At most one for each node, and one for each halving of a node.
+std::size_t slot_count(std::span<const TreePiece> pieces);
 
 }  // namespace lockstep

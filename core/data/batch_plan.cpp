@@ -67,6 +67,22 @@ Shard BatchPlan::shard(const Batch& batch, std::size_t rank, std::size_t ranks) 
     return shard;
 }
 
+std::vector<ShardPiece> BatchPlan::pieces(const Batch& batch, const Shard& shard, std::size_t rank,
+                                          std::size_t micro_batch) const {
+    std::vector<ShardPiece> pieces;
+    std::size_t first = 0;
+    for (TreePiece& tree : cut_into_pieces(shard.partition.nodes_of(rank), micro_batch / leaf_)) {
+        ShardPiece piece{first, 0, std::move(tree), {}};
+        for (const auto& [leaves, slot] : piece.tree.parts) {
+            piece.part_samples.push_back(std::min(leaves.end * leaf_, batch.samples) - leaves.begin * leaf_);
+            piece.samples += piece.part_samples.back();
+        }
+        first += piece.samples;
+        pieces.push_back(std::move(piece));
+    }
+    return pieces;
+}
+
 std::vector<std::uint64_t> BatchPlan::order(std::size_t epoch) const {
     std::vector<std::uint64_t> order(dataset_size_);
     std::iota(order.begin(), order.end(), std::uint64_t{0});

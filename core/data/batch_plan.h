@@ -29,6 +29,14 @@ struct Shard {
     std::vector<std::size_t> node_samples;
 };
 
+/// A run of a shard's samples that goes through the network at once.
+struct ShardPiece {
+    std::size_t first = 0;  ///< within the shard
+    std::size_t samples = 0;
+    TreePiece tree;
+    std::vector<std::size_t> part_samples;  ///< under each of tree.parts; their sum is `samples`
+};
+
 /// Cuts every epoch into global minibatches; the last, short one is used too.
 class BatchPlan {
   public:
@@ -43,6 +51,10 @@ class BatchPlan {
     [[nodiscard]] Batch batch(std::size_t epoch, std::size_t step_in_epoch) const;
     /// The share of `rank`; empty for ranks beyond the batch's leaves. Requires rank < ranks.
     [[nodiscard]] Shard shard(const Batch& batch, std::size_t rank, std::size_t ranks) const;
+    /// Cuts the share of `rank` into pieces of at most `micro_batch` samples, a multiple of the leaf, by
+    /// cut_into_pieces; 0: one piece.
+    [[nodiscard]] std::vector<ShardPiece> pieces(const Batch& batch, const Shard& shard, std::size_t rank,
+                                                 std::size_t micro_batch) const;
     /// The epoch's order of samples: the permutation of (seed, epoch), the same on every rank.
     /// Fisher-Yates from the last position down; position i takes one of [0, i] by 64 bits of the Philox
     /// block of (i, epoch). Cost: O(dataset_size), about 1 ms for 60 000.

@@ -126,6 +126,15 @@ TEST_CASE("config: a run without end or beginning must be asked for") {
     CHECK(refusal({{"training.max_steps", "5"}}).empty());
 }
 
+TEST_CASE("config: pieces of a batch are whole leaves") {
+    CHECK(config_with({{"training.epochs", "1"}}).training.micro_batch == 0);
+    CHECK(config_with({{"training.epochs", "1"}, {"training.micro_batch", "96"}}).training.micro_batch == 96);
+    const std::string message = refusal({{"training.epochs", "1"}, {"training.micro_batch", "40"}});
+    CHECK(contains(message, "--training.micro_batch 40: must be a multiple of training.leaf = 32"));
+    CHECK(contains(message, "choose 32 or 64"));
+    CHECK(contains(refusal({{"training.epochs", "1"}, {"training.micro_batch", "8"}}), "choose 32, or 0"));
+}
+
 TEST_CASE("config: a key of another optimizer is refused, its default is not") {
     const std::string momentum =
         refusal({{"training.epochs", "1"}, {"optimizer.name", "adam"}, {"optimizer.momentum", "0.9"}});

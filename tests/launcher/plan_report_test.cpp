@@ -80,6 +80,19 @@ TEST_CASE("plan: a rank that owns several nodes needs a gradient arena for each"
     CHECK(plan_on(3, {{"training.global_batch", "all"}}).gradient_bytes == 2 * kArena_bytes);
 }
 
+TEST_CASE("plan: pieces of a batch need memory for fewer samples, and arenas for the sums that wait") {
+    // Four leaves: pieces of one leave two sums waiting while the last leaf is worked on, pieces of two one.
+    const PlanReport whole = plan_on(1);
+    const PlanReport halves = plan_on(1, {{"training.micro_batch", "64"}});
+    const PlanReport quarters = plan_on(1, {{"training.micro_batch", "32"}});
+    CHECK(halves.gradient_bytes == 2 * kArena_bytes);
+    CHECK(quarters.gradient_bytes == 3 * kArena_bytes);
+    CHECK(halves.activation_bytes == whole.activation_bytes / 2);
+    CHECK(quarters.activation_bytes == whole.activation_bytes / 4);
+    // On four ranks a share is one leaf, so nothing is cut.
+    CHECK(plan_on(4, {{"training.micro_batch", "32"}}).memory_bytes() == plan_on(4).memory_bytes());
+}
+
 TEST_CASE("plan: steps end at whichever bound comes first, and smaller buckets are more") {
     CHECK(plan_on(1, {{"training.max_steps", "4"}}).steps == 4);
     CHECK(plan_on(1, {{"training.max_steps", "40"}}).steps == 6);

@@ -32,6 +32,11 @@ class NotFinite(ProgramTest):
         write_csv_set(self.write, "data", vectors, labels)
 
     def assert_stops(self, words, *arguments):
+        """The same of a batch at once and in pieces."""
+        self.assert_stops_on_any_ranks(words, *arguments)
+        self.assert_stops_on_any_ranks(words, *arguments, "--training.micro_batch", "4", "--run.overwrite", "true")
+
+    def assert_stops_on_any_ranks(self, words, *arguments):
         """Exit 5, one message, and the same one on any number of ranks but for the rank's own name."""
         for ranks in RANKS:
             with self.subTest(ranks=ranks):

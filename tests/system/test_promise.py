@@ -104,6 +104,14 @@ class ThePromise(PromiseTest):
         self.assert_equal_traces([(("--comm.bucket_mib", size), {"ranks": ranks})
                                   for size in ("0.0001", "0.05", "100") for ranks in (2, 3)])
 
+    def test_batches_in_pieces(self):
+        # One leaf, pieces that the tree cuts unevenly, and one that only the largest share exceeds.
+        self.assert_equal_traces([(("--training.micro_batch", samples), {"ranks": ranks})
+                                  for samples in ("8", "24", "64") for ranks in (1, 2, 3)]
+                                 + [(("--training.micro_batch", "16", "--comm.bucket_mib", "0.0001"), {"ranks": 2})])
+        bf16 = ("--training.arithmetic", "bf16")
+        self.assert_equal_traces([((*bf16, "--training.micro_batch", "8"), {"ranks": 2})], expected=self.trace(*bf16))
+
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])
