@@ -17,6 +17,9 @@ void require(bool condition, const char* rule) {
     if (!condition) throw Error(ExitCode::kInternal, fmt::format("GradientReducer: {}", rule));
 }
 
+// With kParameters: one bucket's gradients are made while the one before is reduced.
+constexpr std::size_t kLive_buckets = 2;
+
 }  // namespace
 
 std::vector<Slice> make_buckets(std::span<const std::size_t> block_counts, std::size_t bucket_bytes) {
@@ -45,8 +48,15 @@ GradientReducer::GradientReducer(const Communicator& comm, std::span<const std::
       buckets_(make_buckets(block_counts, options_.bucket_bytes)),
       mpi_sums_(buckets_.size(), Requests(comm_.handle())),
       missing_(buckets_.size()) {
-    for (const Slice& bucket : buckets_) arena_count_ += bucket.count;
-    const HostAllreduce::Shape shape{arena_count_, std::max<std::size_t>(1, nodes), buckets_.size()};
+    require(options_.sharding == Sharding::kNone || options_.reduction == Reduction::kTree,
+            "MPI's sums cannot be sharded");
+    for (const Slice& bucket : buckets_) {
+        arena_count_ += bucket.count;
+        largest_ = std::max(largest_, bucket.count);
+    }
+    const bool whole = options_.sharding != Sharding::kParameters;
+    const HostAllreduce::Shape shape{whole ? arena_count_ : kLive_buckets * largest_,
+                                     std::max<std::size_t>(1, nodes), buckets_.size(), options_.shared_bytes};
     allreduce_ = std::make_unique<HostAllreduce>(comm_, wanted_layout(), shape);
     for (std::size_t i = 0; i < shape.arenas; ++i) arenas_.push_back(allreduce_->arena(i));
 }
@@ -56,8 +66,11 @@ HostLayout GradientReducer::wanted_layout() const {
     return options_.host_labels.empty() ? HostLayout::of(comm_) : HostLayout(options_.host_labels);
 }
 
-void GradientReducer::begin(const LeafPartition& partition) {
+void GradientReducer::begin(const LeafPartition& partition, Update update) {
     require(!in_step_, "begin before the last step is finished");
+    require((update != nullptr) == (options_.sharding != Sharding::kNone), "an update exactly with sharding");
+    require(update == nullptr || partition.leaves > 0, "no update without leaves");
+    update_ = std::move(update);
     allreduce_->begin(partition);
     nodes_ = partition.node_count(comm_.rank());
     std::ranges::transform(buckets_, missing_.begin(), &Slice::count);
@@ -80,8 +93,39 @@ void GradientReducer::start(std::size_t first, std::size_t count) {
     }
 }
 
+std::size_t GradientReducer::bucket_of(std::size_t element) const {
+    // Buckets come from the arena's end.
+    const auto found = std::ranges::find_if(buckets_, [&](Slice b) { return b.begin <= element; });
+    return static_cast<std::size_t>(found - buckets_.begin());
+}
+
+/// Where a bucket begins in the arenas' memory.
+std::size_t GradientReducer::place(std::size_t bucket) const {
+    return options_.sharding == Sharding::kParameters ? bucket % kLive_buckets * largest_
+                                                      : buckets_[bucket].begin;
+}
+
+std::span<float> GradientReducer::gradient(std::size_t node, std::size_t first, std::size_t count) {
+    if (count == 0) return {};
+    const std::size_t bucket = bucket_of(first);
+    require(bucket < buckets_.size(), "a gradient beyond the arena");
+    if (options_.sharding == Sharding::kParameters && bucket >= kLive_buckets) {
+        allreduce_->wait(bucket - kLive_buckets);
+    }
+    return arenas_[node].subspan(place(bucket) + first - buckets_[bucket].begin, count);
+}
+
 void GradientReducer::start_bucket(std::size_t bucket) {
-    if (options_.reduction == Reduction::kTree) return allreduce_->start(bucket, buckets_[bucket]);
+    if (options_.reduction == Reduction::kTree) {
+        OwnedSum owned;
+        if (update_) {
+            owned.ready = [this, bucket](Slice slice) {
+                update_(bucket, arenas_[0].subspan(slice.begin, slice.count));
+            };
+        }
+        owned.spread = options_.sharding != Sharding::kParameters;
+        return allreduce_->start(bucket, {place(bucket), buckets_[bucket].count}, owned);
+    }
     // MPI's collectives must be called in the same order by all ranks.
     for (; started_ < buckets_.size() && missing_[started_] == 0; ++started_) {
         start_sum_by_mpi(buckets_[started_], mpi_sums_[started_]);
@@ -122,7 +166,15 @@ std::span<const SummedSlice> GradientReducer::finish_next() {
     return {&mpi_sum_, 1};
 }
 
+void GradientReducer::finish_all() {
+    require(in_step_, "finish without begin");
+    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) allreduce_->wait(bucket);
+    allreduce_->end();
+    in_step_ = false;
+}
+
 void GradientReducer::finish() {
+    if (options_.sharding == Sharding::kParameters) return finish_all();
     for (auto sums = finish_next(); !sums.empty(); sums = finish_next()) {
         for (const auto& [slice, arena] : sums) {
             // No rank reads the others' parts of this arena any more: they went into sums that are done.

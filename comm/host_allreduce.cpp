@@ -20,14 +20,17 @@ void require(bool condition, const char* rule) {
 
 std::size_t round_up(std::size_t count, std::size_t unit) { return (count + unit - 1) / unit * unit; }
 
-// A segment: the rank's flags, then its arenas, each on a cache line of its own. A flag holds the number of
-// the last step for which it was raised.
+// A segment: the rank's flags, what it shares besides, then its arenas, each on a cache line of its own. A
+// flag holds the number of the last step for which it was raised.
 constexpr std::size_t kEnded = 0;
 std::size_t ready(std::size_t flight) { return 1 + 2 * flight; }
 std::size_t summed(std::size_t flight) { return 2 + 2 * flight; }
 
 std::size_t flags_bytes(const HostAllreduce::Shape& shape) {
     return round_up((1 + 2 * shape.flights) * sizeof(std::uint64_t), kAlignment_bytes);
+}
+std::size_t shared_bytes_of(const HostAllreduce::Shape& shape, std::size_t local_rank, std::size_t hosts) {
+    return shape.shared_bytes ? round_up(shape.shared_bytes(local_rank, hosts), kAlignment_bytes) : 0;
 }
 std::size_t arena_bytes(const HostAllreduce::Shape& shape) {
     return round_up(shape.arena_count * sizeof(float), kAlignment_bytes);
@@ -43,31 +46,35 @@ bool same_nodes(const LeafPartition& a, const LeafPartition& b) {
 }  // namespace
 
 HostAllreduce::Group HostAllreduce::make_group(const Communicator& comm, const HostLayout& wanted,
-                                               std::size_t segment_bytes) {
+                                               const Shape& shape) {
     require(wanted.ranks() == comm.size(), "the layout is for another number of ranks");
+    const auto segment_bytes = [&](std::size_t local_rank, std::size_t hosts) {
+        return flags_bytes(shape) + shared_bytes_of(shape, local_rank, hosts) +
+               shape.arenas * arena_bytes(shape);
+    };
     Communicator host = comm.split(wanted.host_of(comm.rank()));
-    std::optional<HostMemory> memory = HostMemory::allocate(host, segment_bytes);
-    if (!memory) {
-        host = host.split(host.rank());
-        memory.emplace(HostMemory::allocate(host, segment_bytes).value());
-    }
-    // A host's label is one of its ranks, the lowest.
+    std::optional<HostMemory> memory = HostMemory::allocate(host, segment_bytes(host.rank(), wanted.hosts()));
+    if (!memory) host = host.split(host.rank());
+    // A host's label is one of its ranks, the lowest. Where a host fell apart, one host has become several;
+    // several stay several, so that those which did not fall apart have what they need.
     const auto label = static_cast<std::size_t>(host.min(static_cast<std::int64_t>(comm.rank())));
-    return {std::move(host), std::move(*memory), HostLayout(comm.allgather_value(label))};
+    HostLayout layout(comm.allgather_value(label));
+    if (!memory) memory.emplace(HostMemory::allocate(host, segment_bytes(0, layout.hosts())).value());
+    return {std::move(host), std::move(*memory), std::move(layout)};
 }
 
 HostAllreduce::HostAllreduce(const Communicator& comm, const HostLayout& wanted, Shape shape)
-    : shape_(shape),
-      group_(make_group(comm, wanted, flags_bytes(shape) + shape.arenas * arena_bytes(shape))),
+    : shape_(std::move(shape)),
+      group_(make_group(comm, wanted, shape_)),
       rank_(comm.rank()),
       local_rank_(group_.host.rank()),
       rails_(layout().fewest_ranks()),
       // The ranks on no rail make up one more, which is not used.
       rail_(comm.split(std::min(local_rank_, rails_), layout().host_of(comm.rank()))),
       spin_(group_.host) {
-    require(shape.arenas > 0, "at least one arena");
-    flights_.reserve(shape.flights);
-    for (std::size_t flight = 0; flight < shape.flights; ++flight) {
+    require(shape_.arenas > 0, "at least one arena");
+    flights_.reserve(shape_.flights);
+    for (std::size_t flight = 0; flight < shape_.flights; ++flight) {
         flights_.push_back({TreeAllreduce<float>(rail_, static_cast<int>(flight))});
     }
 }
@@ -83,8 +90,9 @@ void HostAllreduce::begin(const LeafPartition& partition) {
     ++step_;
 }
 
-void HostAllreduce::start(std::size_t flight, Slice range) {
+void HostAllreduce::start(std::size_t flight, Slice range, const OwnedSum& owned) {
     flights_[flight].range = range;
+    flights_[flight].owned = owned;
     raise(ready(flight));
     flights_[flight].phase = local_rank_ < parts(range) ? Phase::kReady : Phase::kSummed;
     advance(flight);
@@ -124,12 +132,25 @@ void HostAllreduce::sum_own_part(Flight& flight) {
         sum_tree<float>(inputs_, subtrees[i].merges, target);
         host_sums_.emplace_back(target);
     }
-    flight.between_hosts.start(tree_.across, host_sums_, sum);
+    OwnedSum owned{nullptr, flight.owned.spread};
+    if (flight.owned.ready) {
+        owned.ready = [&flight, begin = own.begin](Slice slice) {
+            flight.owned.ready({begin + slice.begin, slice.count});
+        };
+    }
+    flight.between_hosts.start(tree_.across, host_sums_, sum, std::move(owned));
+}
+
+Slice HostAllreduce::owned(Slice range, std::size_t host) const {
+    if (local_rank_ >= parts(range)) return {range.begin, 0};
+    const Slice own = part(range, local_rank_);
+    const Slice slice = owned_slice(own.count, host, layout().hosts());
+    return {own.begin + slice.begin, slice.count};
 }
 
 bool HostAllreduce::done(std::size_t flight) const {
-    const auto& [allreduce, phase, range, scratch] = flights_[flight];
-    return phase == Phase::kSummed && raised_by_first(parts(range), summed(flight));
+    const Slice range = flights_[flight].range;
+    return flights_[flight].phase == Phase::kSummed && raised_by_first(parts(range), summed(flight));
 }
 
 void HostAllreduce::wait(std::size_t flight) {
@@ -159,9 +180,17 @@ Slice HostAllreduce::part(Slice range, std::size_t rail) const {
 }
 
 std::span<float> HostAllreduce::arena_of(std::size_t local_rank, std::size_t i) const {
-    std::byte* segment = group_.memory.segment(local_rank).data();
-    return {reinterpret_cast<float*>(segment + flags_bytes(shape_) + i * arena_bytes(shape_)),
-            shape_.arena_count};
+    std::byte* arenas =
+        group_.memory.segment(local_rank).data() + flags_bytes(shape_) + shared_bytes(local_rank);
+    return {reinterpret_cast<float*>(arenas + i * arena_bytes(shape_)), shape_.arena_count};
+}
+
+std::size_t HostAllreduce::shared_bytes(std::size_t local_rank) const {
+    return shared_bytes_of(shape_, local_rank, layout().hosts());
+}
+
+std::span<std::byte> HostAllreduce::shared(std::size_t local_rank) const {
+    return group_.memory.segment(local_rank).subspan(flags_bytes(shape_), shared_bytes(local_rank));
 }
 
 /// A node's partial sums, on whichever rank of this host it is.

@@ -30,6 +30,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -49,12 +50,17 @@ struct SummedSlice {
     std::span<const float> arena;  ///< (arena_count)
 };
 
+/// Bytes that a rank wants to share, given its number on its host and the number of hosts as they are in the
+/// end. Pure, and the same function on all ranks.
+using SharedBytes = std::function<std::size_t(std::size_t local_rank, std::size_t hosts)>;
+
 class HostAllreduce {
   public:
     struct Shape {
         std::size_t arena_count = 0;  ///< values of an arena
         std::size_t arenas = 1;       ///< of this rank: the most nodes it will ever own, at least 1
         std::size_t flights = 1;
+        SharedBytes shared_bytes = nullptr;  ///< beside the arenas; null: none
     };
 
     /// Allocates the arenas, zero. `wanted` must put ranks on one host only where they can share memory;
@@ -65,6 +71,12 @@ class HostAllreduce {
 
     /// This rank's arena i, (arena_count).
     [[nodiscard]] std::span<float> arena(std::size_t i) { return arena_of(local_rank_, i); }
+    /// A rank's shared bytes, zero at first, from a cache line on.
+    [[nodiscard]] std::span<std::byte> shared(std::size_t local_rank) const;
+    /// The ranks of this host; the ranks with this one's number on their hosts, where it is a rail's.
+    [[nodiscard]] const Communicator& host() const { return group_.host; }
+    [[nodiscard]] const Communicator& rail() const { return rail_; }
+    [[nodiscard]] std::size_t rails() const { return rails_; }
     /// Which ranks do share memory: what was wanted, except where no window could be had.
     [[nodiscard]] const HostLayout& layout() const { return group_.layout; }
 
@@ -72,8 +84,14 @@ class HostAllreduce {
     /// called end() of the last step, that is, have done reading what lies in them.
     void begin(const LeafPartition& partition);
     /// Elements `range` of this rank's arenas, one for each of its nodes, are final. Once per flight and
-    /// step; all ranks give a flight the same range.
-    void start(std::size_t flight, Slice range);
+    /// step; all ranks give a flight the same range. `owned` as in TreeAllreduce, its slice counted from the
+    /// arena's start; a rank that owns nothing of the range is not called.
+    void start(std::size_t flight, Slice range, const OwnedSum& owned = {});
+    /// The elements of `range` whose sum this rank is the first to know, for every partition. The owned
+    /// slices of all ranks make up the range; those of ranks beyond a host's rails are empty.
+    [[nodiscard]] Slice owned(Slice range) const { return owned(range, layout().host_of(rank_)); }
+    /// Of the rank with this one's number on another host.
+    [[nodiscard]] Slice owned(Slice range, std::size_t host) const;
     /// Goes on with all flights without waiting.
     void progress();
     /// True when the flight's sum can be read on this rank.
@@ -93,13 +111,15 @@ class HostAllreduce {
         HostMemory memory;
         HostLayout layout;
     };
-    static Group make_group(const Communicator& comm, const HostLayout& wanted, std::size_t segment_bytes);
+    static Group make_group(const Communicator& comm, const HostLayout& wanted, const Shape& shape);
+    [[nodiscard]] std::size_t shared_bytes(std::size_t local_rank) const;
 
     enum class Phase { kIdle, kReady, kBetweenHosts, kSummed };
     struct Flight {
         TreeAllreduce<float> between_hosts;
         Phase phase = Phase::kIdle;
         Slice range = {};
+        OwnedSum owned = {};
         Buffer<float> scratch = {};  // (sums that remain on this host, its part of the range)
     };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "comm/tree_sum.h"
 #include "core/error.h"
@@ -33,6 +34,12 @@ bool is_perfect_tree(std::size_t nodes, const std::vector<Merge>& merges) {
     return next == merges.size();
 }
 
+/// Halving's two halves of a slice: the lower rank of a pair keeps the lower one.
+std::array<Slice, 2> halves_of(Slice whole) {
+    const std::size_t lower = whole.count - whole.count / 2;
+    return {Slice{whole.begin, lower}, Slice{whole.begin + lower, whole.count - lower}};
+}
+
 }  // namespace
 
 TreeAlgorithm choose_algorithm(const LeafPartition& partition) {
@@ -55,13 +62,22 @@ Slice slice_of_rank(std::size_t n, std::size_t rank, std::size_t ranks) {
     return {begin, end - begin};
 }
 
+Slice owned_slice(std::size_t n, std::size_t rank, std::size_t ranks) {
+    if (!std::has_single_bit(ranks)) return slice_of_rank(n, rank, ranks);
+    Slice slice{0, n};
+    for (std::size_t distance = 1; distance < ranks; distance *= 2) {
+        slice = halves_of(slice)[(rank & distance) != 0 ? 1 : 0];
+    }
+    return slice;
+}
+
 template <class T>
 TreeAllreduce<T>::TreeAllreduce(const Communicator& comm, int tag)
     : comm_(&comm), tag_(tag), requests_(comm.handle()) {}
 
 template <class T>
 void TreeAllreduce<T>::start(const LeafPartition& partition, std::span<const std::span<const T>> partials,
-                             std::span<T> sum) {
+                             std::span<T> sum, OwnedSum owned) {
     require(done(), "a reduction is in flight");
     require(partition.ranks() == comm_->size(), "the partition is for another number of ranks");
     require(partials.size() == partition.node_count(comm_->rank()), "one span of partial sums for each node");
@@ -69,6 +85,7 @@ void TreeAllreduce<T>::start(const LeafPartition& partition, std::span<const std
         require(values.size() == sum.size(), "partial sums and sum have the same length");
     }
     sum_ = sum;
+    owned_ = std::move(owned);
     if (partition.nodes.empty()) {
         std::ranges::fill(sum_, T{0});
         return;
@@ -128,8 +145,7 @@ void TreeAllreduce<T>::advance() {
             return start_doubling_step();
         case Phase::kCollecting:
             add_collected();
-            phase_ = Phase::kSpreading;
-            return start_spreading();
+            return finish_owned(owned_slice(sum_.size(), comm_->rank(), comm_->size()), Phase::kSpreading);
         case Phase::kSpreading:
             phase_ = Phase::kDone;
             return;
@@ -138,17 +154,22 @@ void TreeAllreduce<T>::advance() {
     }
 }
 
-/// Exchanges halves of the slice with the partner: the lower rank of a pair keeps the lower half.
+/// The owned slice is complete: from here on the sum only spreads, if it does.
+template <class T>
+void TreeAllreduce<T>::finish_owned(Slice owned, Phase spreading) {
+    if (owned_.ready) owned_.ready(owned);
+    phase_ = owned_.spread ? spreading : Phase::kDone;
+    if (phase_ == Phase::kDoubling) start_doubling_step();
+    if (phase_ == Phase::kSpreading) start_spreading();
+}
+
+/// Exchanges halves of the slice with the partner.
 template <class T>
 void TreeAllreduce<T>::start_halving_step() {
     if (std::size_t{1} << step_ == comm_->size()) {
-        phase_ = Phase::kDoubling;
-        return start_doubling_step();
+        return finish_owned(slices_.back(), Phase::kDoubling);
     }
-    const Slice whole = slices_.back();
-    const std::size_t lower = whole.count - whole.count / 2;
-    Slice keep{whole.begin, lower};
-    Slice give{whole.begin + lower, whole.count - lower};
+    auto [keep, give] = halves_of(slices_.back());
     if (partner() < comm_->rank()) std::swap(keep, give);
     slices_.push_back(keep);
     comm_->start_receive(scratch(keep.count), partner(), tag_, requests_);
@@ -178,7 +199,7 @@ template <class T>
 void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
                                         std::span<const std::span<const T>> partials) {
     const std::size_t ranks = comm_->size();
-    const Slice mine = slice_of_rank(sum_.size(), comm_->rank(), ranks);
+    const Slice mine = owned_slice(sum_.size(), comm_->rank(), ranks);
     const std::span<T> rows = scratch(partition.nodes.size() * mine.count);
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
@@ -188,7 +209,7 @@ void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
     }
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t to = (comm_->rank() + distance) % ranks;
-        const Slice theirs = slice_of_rank(sum_.size(), to, ranks);
+        const Slice theirs = owned_slice(sum_.size(), to, ranks);
         for (const std::span<const T>& values : partials) {
             comm_->start_send(values.subspan(theirs.begin, theirs.count), to, tag_, requests_);
         }
@@ -204,7 +225,7 @@ void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
 /// Adds the rows of scratch by the tree, to this rank's slice of the result.
 template <class T>
 void TreeAllreduce<T>::add_collected() {
-    const std::span<T> mine = part(slice_of_rank(sum_.size(), comm_->rank(), comm_->size()));
+    const std::span<T> mine = part(owned_slice(sum_.size(), comm_->rank(), comm_->size()));
     const std::size_t nodes = merges_.size() + 1;  // a tree has one merge less than nodes
     const std::span<const T> rows = scratch(nodes * mine.size());
     std::vector<std::span<const T>> inputs;
@@ -218,10 +239,10 @@ void TreeAllreduce<T>::add_collected() {
 template <class T>
 void TreeAllreduce<T>::start_spreading() {
     const std::size_t ranks = comm_->size();
-    const std::span<const T> mine = part(slice_of_rank(sum_.size(), comm_->rank(), ranks));
+    const std::span<const T> mine = part(owned_slice(sum_.size(), comm_->rank(), ranks));
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
-        comm_->start_receive(part(slice_of_rank(sum_.size(), from, ranks)), from, tag_, requests_);
+        comm_->start_receive(part(owned_slice(sum_.size(), from, ranks)), from, tag_, requests_);
     }
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         comm_->start_send(mine, (comm_->rank() + distance) % ranks, tag_, requests_);

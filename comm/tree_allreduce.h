@@ -32,6 +32,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -58,6 +59,19 @@ struct Slice {
 /// longer. Empty for the last ranks where n is small. Requires rank < ranks.
 Slice slice_of_rank(std::size_t n, std::size_t rank, std::size_t ranks);
 
+/// The slice of n values whose sum `rank` is the first to know, in both algorithms and for every partition:
+/// the one that halving leaves it with where the ranks are a power of two, slice_of_rank elsewhere.
+Slice owned_slice(std::size_t n, std::size_t rank, std::size_t ranks);
+
+/// What becomes of a sum between its two halves, the reduce-scatter and the allgather.
+struct OwnedSum {
+    /// Called once, on each rank, when the sum of its owned slice is complete; may change it in place, and
+    /// what it leaves there is what the other ranks receive. Null: nothing. Not called without leaves.
+    std::function<void(Slice owned)> ready = nullptr;
+    /// false: no allgather; a rank's sum is then complete in its owned slice alone.
+    bool spread = true;
+};
+
 /// An allreduce over the ranks of one communicator, T being float or double. It keeps its scratch: no
 /// allocation after the first use with the largest n. One reduction at a time per object; objects with
 /// different tags may have theirs in flight together, started and finished in any order.
@@ -76,8 +90,8 @@ class TreeAllreduce {
     ///             must otherwise not overlap them. n is the same on all ranks.
     /// Without leaves the sum is +0. The spans' memory must live and stay untouched until done; the spans
     /// themselves need not. Collective over all ranks, also those without nodes. Throws MpiError.
-    void start(const LeafPartition& partition, std::span<const std::span<const T>> partials,
-               std::span<T> sum);
+    void start(const LeafPartition& partition, std::span<const std::span<const T>> partials, std::span<T> sum,
+               OwnedSum owned = {});
     /// Goes on as far as arrived messages allow, without waiting; true when the sum is complete.
     bool progress();
     /// Returns when the sum is complete. Other objects' reductions on this rank do not go on meanwhile, so
@@ -98,6 +112,7 @@ class TreeAllreduce {
     enum class Phase { kDone, kHalving, kDoubling, kCollecting, kSpreading };
 
     void advance();
+    void finish_owned(Slice owned, Phase spreading);
     void start_halving_step();
     void start_doubling_step();
     void start_collecting(const LeafPartition& partition, std::span<const std::span<const T>> partials);
@@ -112,6 +127,7 @@ class TreeAllreduce {
     Requests requests_;
     Phase phase_ = Phase::kDone;
     std::span<T> sum_;
+    OwnedSum owned_;
     Buffer<T> scratch_;
     std::size_t step_ = 0;       // halving: the pairs are 2^step_ ranks apart
     std::vector<Slice> slices_;  // halving: what this rank holds after each step, the whole first

@@ -45,8 +45,8 @@ int command_eval(Communicator& comm, const CommandInput& input) {
                                                 input.config.training.arithmetic);
     });
     const Dataset* set = agree(comm, [&] { return &scored_set(input, prepared.data); });
-    const Score score =
-        evaluate(comm, trained->network(), trained->parameters(), *set, input.config.training.leaf);
+    WholeArena parameters(trained->network().layout(), trained->parameters());
+    const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);
     if (comm.rank() == 0) print(input, score);
     return static_cast<int>(ExitCode::kDone);
 }

@@ -69,6 +69,13 @@ void print(const PlanReport& report, const Config& config, const DataSets& data)
         bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
         bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
         bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
+    if (report.ranks > 1) {
+        for (const PlanReport::Choice& choice : report.shards) {
+            fmt::print("shard       {:<10}  {} a rank, which sends up to {} a step{}\n", choice.shard,
+                       bytes_text(choice.memory_bytes), bytes_text(choice.sent_bytes_per_step),
+                       choice.shard == report.shard ? "; chosen" : "");
+        }
+    }
     if (report.algorithm == "none") {
         fmt::print("reduction   none on one rank\n");
     } else if (report.algorithm == "mpi") {
@@ -90,6 +97,11 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
                           {"outputs", layer.outputs},
                           {"parameters", layer.parameters}});
     }
+    Json shards = Json::object();
+    for (const PlanReport::Choice& choice : report.shards) {
+        shards[choice.shard] = {{"memory_bytes_per_rank", choice.memory_bytes},
+                                {"sent_bytes_per_step", choice.sent_bytes_per_step}};
+    }
     return {{"configuration", input.options.config_name()},
             {"ranks", report.ranks},
             {"train_data", data.train->description()},
@@ -109,6 +121,8 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},
               {"total", report.memory_bytes()}}},
+            {"shard", report.shard},
+            {"shards", shards},
             {"reduction", report.algorithm},
             {"buckets", report.bucket_count},
             {"gradient_bytes_per_step", report.gradient_arena_bytes},

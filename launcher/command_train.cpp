@@ -60,8 +60,8 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
-void save(const std::filesystem::path& path, const Config& config, const DataSets& data,
-          const Trainer& trainer, const RunPosition& at) {
+void save(const std::filesystem::path& path, const Config& config, const DataSets& data, Trainer& trainer,
+          const RunPosition& at) {
     ModelRecord record;
     record.network = trainer.network().spec();
     record.data_source = config.data.source;
@@ -102,7 +102,11 @@ int command_train(Communicator& comm, const CommandInput& input) {
     const TrainingResult result = trainer.train(journal);
 
     agree(comm, [&] {
-        if (comm.rank() != 0) return;
+        if (comm.rank() != 0) {
+            // Where the parameters are sharded, rank 0 has them from here, layer by layer.
+            for_each_layer(trainer.parameters(), trainer.network().layer_count(), [](auto, auto) {});
+            return;
+        }
         const RunLog& log = *journal.log();
         save(log.model_path(), config, prepared.data, trainer, result.at);
         journal.line(fmt::format("{}  {}", result.digest.hex(), log.model_path().string()));

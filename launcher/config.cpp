@@ -110,6 +110,32 @@ OptimizerOptions make_optimizer_options(const ResolvedOptions& options) {
             .epsilon = number<float>(options, "optimizer.epsilon")};
 }
 
+Sharding make_sharding(const ResolvedOptions& options) {
+    const std::string& shard = options.text("comm.shard");
+    if (shard == "none") return Sharding::kNone;
+    const auto refuse = [&](const std::string& reason) {
+        throw ConfigError(fmt::format("{}: {}", options.place("comm.shard"), reason));
+    };
+    if (options.text("comm.reduction") == "mpi") {
+        refuse(
+            "needs comm.reduction = tree: MPI's sums are not divided among the ranks; choose none or tree");
+    }
+    if (shard == "optimizer") return Sharding::kOptimizer;
+    if (const std::string& arithmetic = options.text("training.arithmetic"); arithmetic != "fp32") {
+        refuse(
+            fmt::format("needs training.arithmetic = fp32: {} keeps packed copies of all weights on every "
+                        "rank; choose optimizer or fp32",
+                        arithmetic));
+    }
+    if (options.text("training.micro_batch") != "0") {
+        refuse(
+            fmt::format("a batch in pieces needs all gradients at once, and {} would hold those of a bucket "
+                        "or two; choose optimizer, or training.micro_batch = 0",
+                        shard));
+    }
+    return Sharding::kParameters;
+}
+
 void refuse_data_keys(const ResolvedOptions& options, std::string_view sources,
                       std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
@@ -156,6 +182,7 @@ Config make_config(const ResolvedOptions& options) {
     config.training = make_training(options);
     config.optimizer = make_optimizer_options(options);
     config.comm = {.reduction = options.text("comm.reduction") == "mpi" ? Reduction::kMpi : Reduction::kTree,
+                   .sharding = make_sharding(options),
                    .bucket_mib = number<double>(options, "comm.bucket_mib"),
                    .check_every = count(options, "comm.check_every")};
     config.run = {.dir = options.text("run.dir"),
@@ -208,6 +235,18 @@ std::size_t default_threads() {
 Arithmetic parse_arithmetic(std::string_view name) {
     if (name == "bf16") return Arithmetic::kBf16;
     return name == "fp32_amx" ? Arithmetic::kFp32Amx : Arithmetic::kFp32;
+}
+
+std::string to_string(Sharding sharding) {
+    switch (sharding) {
+        case Sharding::kNone:
+            return "none";
+        case Sharding::kOptimizer:
+            return "optimizer";
+        case Sharding::kParameters:
+            return "parameters";
+    }
+    return "";
 }
 
 std::string to_string(Reduction reduction) { return reduction == Reduction::kMpi ? "mpi" : "tree"; }

@@ -32,6 +32,7 @@ struct TrainingConfig {
 
 struct CommConfig {
     Reduction reduction = Reduction::kTree;
+    Sharding sharding = Sharding::kNone;
     double bucket_mib = 0.0;
     std::size_t check_every = 0;  ///< steps between comparisons of the replicas; 0: only at the end
 
@@ -72,5 +73,6 @@ std::size_t default_threads();
 /// Requires one of the choices of training.arithmetic.
 Arithmetic parse_arithmetic(std::string_view name);
 std::string to_string(Reduction reduction);
+std::string to_string(Sharding sharding);
 
 }  // namespace lockstep

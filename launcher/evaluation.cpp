@@ -8,12 +8,15 @@
 
 namespace lockstep {
 
-Score evaluate(const Communicator& comm, const Network& network, std::span<const float> parameters,
+Score evaluate(const Communicator& comm, const Network& network, ParameterSource& parameters,
                const Dataset& dataset, std::size_t leaf) {
     const BatchPlan plan(dataset.size(), dataset.size(), leaf, 0);
     const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
     std::vector<SampleMetrics> metrics(shard.samples);
-    forward_run(network, parameters, dataset, shard.first, shard.samples,
+    // No rank has more samples than the first.
+    const std::size_t most = plan.shard(plan.batch(0, 0), 0, comm.size()).samples;
+    const std::size_t passes = (most + kPiece_samples - 1) / kPiece_samples;
+    forward_run(network, parameters, dataset, shard.first, shard.samples, passes,
                 [&](std::size_t done, const Samples& samples, Matrix outputs, Workspace& work) {
                     network.evaluate(samples.targets, outputs.rows, work,
                                      std::span(metrics).subspan(done, outputs.rows));

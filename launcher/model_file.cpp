@@ -12,7 +12,9 @@
 #include <boost/serialization/vector.hpp>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "core/arithmetic/digest.h"
@@ -206,31 +208,68 @@ BOOST_CLASS_TRACKING(lockstep::ParameterShape, boost::serialization::track_never
 
 namespace lockstep {
 
+namespace {
+
+/// The model's file while it is written, digest and all.
+class Writer {
+  public:
+    Writer(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout)
+        : file_(path) {
+        record.parameters.clear();
+        for (const ParameterBlock& block : layout.blocks()) {
+            record.parameters.push_back({block.name, block.layer, block.rows, block.cols});
+        }
+        const std::string text = to_text(record);
+        Header header;
+        header.record_bytes = text.size();
+        header.file_bytes = arena_offset(text.size()) + layout.arena_size() * sizeof(float) + sizeof(Trailer);
+        const std::string padding(arena_offset(text.size()) - sizeof header - text.size(), '\0');
+        write(std::as_bytes(std::span(&header, 1)));
+        write(std::as_bytes(std::span(text)));
+        write(std::as_bytes(std::span(padding)));
+    }
+
+    void write(std::span<const std::byte> bytes) {
+        digest_.update(bytes);
+        file_.write(bytes);
+    }
+    void commit() {
+        const Trailer trailer = to_trailer(digest_.digest());
+        file_.write(std::as_bytes(std::span(trailer)));
+        file_.commit();
+    }
+
+  private:
+    AtomicFile file_;
+    DigestBuilder digest_;
+};
+
+}  // namespace
+
+void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
+                 ParameterSource& parameters) {
+    std::exception_ptr error;
+    std::optional<Writer> writer;
+    const auto attempt = [&](const auto& action) {
+        if (error) return;
+        try {
+            action();
+        } catch (...) {
+            error = std::current_exception();
+        }
+    };
+    attempt([&] { writer.emplace(path, std::move(record), layout); });
+    for_each_layer(parameters, layout.layer_count(), [&](std::size_t, std::span<const float> layer) {
+        attempt([&] { writer->write(std::as_bytes(layer)); });
+    });
+    attempt([&] { writer->commit(); });
+    if (error) std::rethrow_exception(error);
+}
+
 void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
                  std::span<const float> parameters) {
-    record.parameters.clear();
-    for (const ParameterBlock& block : layout.blocks()) {
-        record.parameters.push_back({block.name, block.layer, block.rows, block.cols});
-    }
-    const std::string text = to_text(record);
-    Header header;
-    header.record_bytes = text.size();
-    header.file_bytes = arena_offset(text.size()) + parameters.size_bytes() + sizeof(Trailer);
-    const std::string padding(arena_offset(text.size()) - sizeof header - text.size(), '\0');
-
-    AtomicFile file(path);
-    DigestBuilder digest;
-    const auto write = [&](std::span<const std::byte> bytes) {
-        digest.update(bytes);
-        file.write(bytes);
-    };
-    write(std::as_bytes(std::span(&header, 1)));
-    write(std::as_bytes(std::span(text)));
-    write(std::as_bytes(std::span(padding)));
-    write(std::as_bytes(parameters));
-    const Trailer trailer = to_trailer(digest.digest());
-    file.write(std::as_bytes(std::span(trailer)));
-    file.commit();
+    WholeArena arena(layout, parameters);
+    write_model(path, std::move(record), layout, arena);
 }
 
 Model read_model(const std::filesystem::path& path) {

@@ -21,7 +21,7 @@
 
 #include "core/arithmetic/buffer.h"
 #include "core/network/network_spec.h"
-#include "core/network/parameter_layout.h"
+#include "core/network/parameter_source.h"
 
 namespace lockstep {
 
@@ -58,8 +58,12 @@ struct Model {
 };
 
 /// Writes to a temporary name in the same folder, fsyncs the file, renames it to `path`, fsyncs the folder:
-/// after a crash `path` is the old file or the new one, never a part. Requires parameters.size() ==
-/// layout.arena_size(). Throws CheckpointError naming the file and the reason.
+/// after a crash `path` is the old file or the new one, never a part. Throws CheckpointError
+/// naming the file and the reason.
+/// Asks for every layer once, also where it then throws: other ranks may take part in that.
+void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
+                 ParameterSource& parameters);
+/// Requires parameters.size() == layout.arena_size().
 void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
                  std::span<const float> parameters);
 

@@ -24,67 +24,91 @@ std::size_t first_bad(std::span<const float> values) {
 
 const char* name_of(double value) { return std::isnan(value) ? "NaN" : "infinite"; }
 
-void check_inputs(ConstMatrix x, std::span<const std::uint64_t> indices, const std::string& what) {
+/// What is wrong with the inputs, or "".
+std::string fault_of_inputs(ConstMatrix x, std::span<const std::uint64_t> indices) {
     for (std::size_t r = 0; r < x.rows; ++r) {
         const std::size_t i = first_bad(x.row(r));
         if (i == x.cols) continue;
-        throw NumericalError(
-            fmt::format("{}: the data were first: input {} of training sample {} is {}; all weights "
-                        "were finite; repair or leave out the sample",
-                        what, i, indices[r], name_of(double{x(r, i)})));
+        return fmt::format(
+            "the data were first: input {} of training sample {} is {}; all weights were finite; "
+            "repair or leave out the sample",
+            i, indices[r], name_of(double{x(r, i)}));
     }
+    return "";
 }
 
-void check_outputs(const Network& network, Workspace& work, std::size_t b, const std::string& what) {
+std::string fault_of_outputs(const Network& network, Workspace& work, std::size_t b) {
     for (std::size_t l = 0; l < network.layer_count(); ++l) {
         const ConstMatrix output = work.output(l, b);
         for (std::size_t r = 0; r < b; ++r) {
             const std::size_t j = first_bad(output.row(r));
             if (j == output.cols) continue;
-            throw NumericalError(
-                fmt::format("{}: neuron {} of layer {} is {} first; its weights and the data are "
-                            "finite, so the sum overflowed; {}",
-                            what, j, l, name_of(double{output(r, j)}), kAdvice));
+            return fmt::format(
+                "neuron {} of layer {} is {} first; its weights and the data are finite, so the "
+                "sum overflowed; {}",
+                j, l, name_of(double{output(r, j)}), kAdvice);
         }
     }
+    return "";
+}
+
+std::string fault_of_parameters(const ParameterBlock& block, std::span<const float> values) {
+    const std::size_t i = first_bad(values);
+    if (i == values.size()) return "";
+    return fmt::format("{}[{}, {}] (layer {}) is {}", block.name, i / block.cols, i % block.cols, block.layer,
+                       name_of(double{values[i]}));
+}
+
+/// What is wrong with the first parameter block that holds a NaN or an infinity, or "". Asking for a layer
+/// may be collective, so all are asked for.
+std::string first_bad_parameter(const Network& network, ParameterSource& parameters) {
+    std::string fault;
+    for_each_layer(parameters, network.layer_count(), [&](std::size_t l, std::span<const float> layer) {
+        const std::size_t first = network.layout().layer_range(l).first;
+        for (const ParameterBlock& block : network.layout().blocks()) {
+            if (block.layer != l || !fault.empty()) continue;
+            fault = fault_of_parameters(block, layer.subspan(block.offset - first, block.count()));
+        }
+    });
+    return fault;
+}
+
+std::string weights_were_first(const std::string& fault, const std::string& moment) {
+    return fmt::format("the weights were first: {} {}; {}", fault, moment, kAdvice);
+}
+
+/// Throws unless `fault` is "".
+void refuse(const std::string& what, const std::string& fault) {
+    if (!fault.empty()) throw NumericalError(fmt::format("{}: {}", what, fault));
 }
 
 }  // namespace
 
-void check_parameters(const Network& network, std::span<const float> parameters, const std::string& moment) {
-    for (const ParameterBlock& block : network.layout().blocks()) {
-        const std::span<const float> values = block.values(parameters);
-        const std::size_t i = first_bad(values);
-        if (i == values.size()) continue;
-        throw NumericalError(fmt::format("the weights were first: {}[{}, {}] (layer {}) is {} {}; {}",
-                                         block.name, i / block.cols, i % block.cols, block.layer,
-                                         name_of(double{values[i]}), moment, kAdvice));
-    }
+void check_parameters(const Communicator& comm, const Network& network, ParameterSource& parameters,
+                      const std::string& moment) {
+    const std::string fault = first_bad_parameter(network, parameters);
+    agree(comm, [&] {
+        if (!fault.empty()) throw NumericalError(weights_were_first(fault, moment));
+    });
 }
 
-void explain_failed_step(const Communicator& comm, const Network& network, std::span<const float> parameters,
+void explain_failed_step(const Communicator& comm, const Network& network, ParameterSource& parameters,
                          const FailedStep& step) {
     const std::string what = fmt::format("the training loss is {} {}", name_of(step.loss), step.moment);
+    const std::string weights = first_bad_parameter(network, parameters);
     agree(comm, [&] {
-        try {
-            check_parameters(network, parameters, "before the step's forward pass");
-        } catch (const NumericalError& error) {
-            throw NumericalError(what + ": " + error.what());
-        }
+        if (!weights.empty()) refuse(what, weights_were_first(weights, "before the step's forward pass"));
     });
-    agree(comm, [&] {
-        step.revisit([&](std::size_t first, const Samples& samples, Workspace&) {
-            check_inputs(samples.x, step.indices.subspan(first, samples.x.rows), what);
-        });
+    std::string inputs;
+    std::string outputs;
+    step.revisit([&](std::size_t first, const Samples& samples, Workspace& work) {
+        const std::size_t b = samples.x.rows;
+        if (inputs.empty()) inputs = fault_of_inputs(samples.x, step.indices.subspan(first, b));
+        if (outputs.empty()) outputs = fault_of_outputs(network, work, b);
     });
-    agree(comm, [&] {
-        step.revisit([&](std::size_t, const Samples& samples, Workspace& work) {
-            check_outputs(network, work, samples.x.rows, what);
-        });
-    });
-    agree(comm, [&] {
-        throw NumericalError(fmt::format("{}: the last layer's outputs are finite; {}", what, kAdvice));
-    });
+    agree(comm, [&] { refuse(what, inputs); });
+    agree(comm, [&] { refuse(what, outputs); });
+    agree(comm, [&] { refuse(what, fmt::format("the last layer's outputs are finite; {}", kAdvice)); });
     throw NumericalError(what);
 }
 

@@ -12,9 +12,10 @@
 
 namespace lockstep {
 
-/// Throws NumericalError naming the first parameter block that holds a NaN or an infinity, if any does.
-/// `moment` says when: "after step 12 (epoch 1)".
-void check_parameters(const Network& network, std::span<const float> parameters, const std::string& moment);
+/// Throws a NumericalError on every rank alike, naming the first parameter block that holds a NaN or an
+/// infinity, if any does. `moment` says when: "after step 12 (epoch 1)". Collective.
+void check_parameters(const Communicator& comm, const Network& network, ParameterSource& parameters,
+                      const std::string& moment);
 
 /// What a rank knows of the step whose loss was not finite.
 struct FailedStep {
@@ -29,6 +30,6 @@ struct FailedStep {
 /// not finite first: a parameter block before the step (the weights), an input of a sample (the data), or,
 /// both being finite, the first layer whose outputs overflowed. Collective.
 [[noreturn]] void explain_failed_step(const Communicator& comm, const Network& network,
-                                      std::span<const float> parameters, const FailedStep& step);
+                                      ParameterSource& parameters, const FailedStep& step);
 
 }  // namespace lockstep

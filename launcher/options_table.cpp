@@ -24,6 +24,7 @@ using enum OptionKind;
 constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
 constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx"};
 constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
+constexpr std::array<std::string_view, 3> kShards{"none", "optimizer", "parameters"};
 constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
 
 // Whole numbers up to 2^53 are exact in a double; the seed alone may use all 64 bits.
@@ -145,6 +146,13 @@ const std::array kTable{
         .help = "how gradients are added over the ranks; mpi (MPI_Allreduce) withdraws the promise of equal "
                 "bits",
         .choices = kReductions},
+    OptionSpec{
+        .key = "comm.shard",
+        .kind = kChoice,
+        .default_text = "none",
+        .help = "what the ranks divide among themselves instead of each holding all of it; parameters: with "
+                "their gradients and the optimizer's state; never changes bits",
+        .choices = kShards},
     OptionSpec{.key = "comm.bucket_mib",
                .kind = kReal,
                .default_text = "1",

@@ -2,21 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace lockstep {
 
-std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, std::span<const float> parameters) {
+std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, ParameterSource& parameters) {
     std::vector<LayerDigest> digests;
-    std::size_t layers = 0;
-    for (const ParameterBlock& block : layout.blocks()) layers = std::max(layers, block.layer + 1);
-    for (std::size_t layer = 0; layer < layers; ++layer) {
-        const ArenaRange range = layout.layer_range(layer);
-        if (range.count == 0) continue;
-        digests.push_back(
-            {fmt::format("layer{}", layer), digest_of(parameters.subspan(range.first, range.count))});
-    }
+    for_each_layer(parameters, layout.layer_count(), [&](std::size_t layer, std::span<const float> values) {
+        if (!values.empty()) digests.push_back({fmt::format("layer{}", layer), digest_of(values)});
+    });
     return digests;
+}
+
+std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, std::span<const float> parameters) {
+    WholeArena arena(layout, parameters);
+    return parameter_digests(layout, arena);
 }
 
 }  // namespace lockstep

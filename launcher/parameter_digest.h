@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "comm/replica_check.h"
-#include "core/network/parameter_layout.h"
+#include "core/network/parameter_source.h"
 
 namespace lockstep {
 
 /// One digest for each layer that has parameters, called "layer0", "layer1", …, over its run of the arena.
-/// combined_digest of them is the model's digest. Shape: parameters (layout.arena_size()).
+/// combined_digest of them is the model's digest. Collective where reading the parameters is.
+std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, ParameterSource& parameters);
+/// Shape: parameters (layout.arena_size()).
 std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, std::span<const float> parameters);
 
 }  // namespace lockstep

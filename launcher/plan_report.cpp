@@ -62,14 +62,60 @@ std::size_t most_leaves(std::span<const TreePiece> pieces) {
     return most;
 }
 
+std::vector<Slice> buckets_of(const Config& config, const Network& network) {
+    std::vector<std::size_t> layer_counts;
+    for (std::size_t l = 0; l < network.layer_count(); ++l) {
+        layer_counts.push_back(network.layout().layer_range(l).count);
+    }
+    return make_buckets(layer_counts, config.comm.bucket_bytes());
+}
+
+/// What sharding leaves on a rank that is alone on its host.
+struct Shares {
+    std::size_t owned_bytes = 0;  ///< the elements it updates
+    std::size_t live_bytes = 0;   ///< the gradients it is at work on: two buckets'
+    std::size_t read_bytes = 0;   ///< the parameters it reads, beside those it owns: two buckets'
+};
+
+Shares shares_of(const Config& config, const Network& network, std::size_t ranks) {
+    const std::vector<Slice> buckets = buckets_of(config, network);
+    Shares shares;
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+        std::size_t owned = 0;
+        for (const Slice& bucket : buckets) owned += owned_slice(bucket.count, rank, ranks).count;
+        shares.owned_bytes = std::max(shares.owned_bytes, owned * sizeof(float));
+    }
+    for (const Slice& bucket : buckets) {
+        shares.live_bytes = std::max(shares.live_bytes, 2 * bucket.count * sizeof(float));
+    }
+    shares.read_bytes = ranks > 1 ? shares.live_bytes : 0;
+    return shares;
+}
+
+/// What a rank alone on its host sends of its parameters in a step: every bucket for the forward pass, and
+/// for the backward pass all but the one that is still there and those of the first layer alone.
+std::size_t gathered_bytes(const Config& config, const Network& network, std::size_t ranks) {
+    const std::vector<Slice> buckets = buckets_of(config, network);
+    std::size_t values = 0;
+    for (std::size_t b = 0; b < buckets.size(); ++b) {
+        const bool backward =
+            b > 0 && buckets[b].begin + buckets[b].count > network.layout().layer_range(0).count;
+        values += (backward ? 2 : 1) * owned_slice(buckets[b].count, 0, ranks).count;
+    }
+    return values * (ranks - 1) * sizeof(float);
+}
+
 void describe_memory(PlanReport& report, const Config& config, const Network& network,
                      const BatchPlan& plan) {
     const std::size_t arena_bytes = network.layout().arena_size() * sizeof(float);
     const std::size_t micro_batch = config.training.micro_batch;
     report.gradient_arena_bytes = arena_bytes;
-    report.parameter_bytes = arena_bytes;
+    const Shares shares = shares_of(config, network, report.ranks);
+    const bool sharded = config.comm.sharding == Sharding::kParameters;
+    report.parameter_bytes = sharded ? shares.owned_bytes + shares.read_bytes : arena_bytes;
     // Of size 0: only its bookkeeping is asked.
-    report.optimizer_bytes = arena_bytes * make_optimizer(config.optimizer, 0)->state_per_parameter();
+    report.optimizer_bytes = (config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes) *
+                             make_optimizer(config.optimizer, 0)->state_per_parameter();
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
     std::size_t arenas = 1;
@@ -83,18 +129,14 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
             samples = std::max(samples, std::min(most_leaves(pieces) * plan.leaf(), batch.samples));
         }
     }
-    report.gradient_bytes = arena_bytes * arenas;
+    report.gradient_bytes = (sharded ? shares.live_bytes : arena_bytes) * arenas;
     report.activation_bytes = Workspace::bytes(network.spec(), samples);
 }
 
 /// The cost card of comm/tree_allreduce.h.
 void describe_traffic(PlanReport& report, const Config& config, const Network& network,
                       const BatchPlan& plan) {
-    std::vector<std::size_t> layer_counts;
-    for (std::size_t l = 0; l < network.layer_count(); ++l) {
-        layer_counts.push_back(network.layout().layer_range(l).count);
-    }
-    report.bucket_count = make_buckets(layer_counts, config.comm.bucket_bytes()).size();
+    report.bucket_count = buckets_of(config, network).size();
     report.algorithm = "none";
     if (report.ranks == 1) return;
     if (config.comm.reduction == Reduction::kMpi) {
@@ -103,13 +145,32 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
     }
     const LeafPartition partition = plan.shard(plan.batch(0, 0), 0, report.ranks).partition;
     const std::size_t others = report.gradient_arena_bytes / report.ranks * (report.ranks - 1);
-    if (choose_algorithm(partition) == TreeAlgorithm::kHalving) {
-        report.algorithm = "halving";
-        report.sent_bytes_per_step = 2 * others;
-        return;
+    const bool halving = choose_algorithm(partition) == TreeAlgorithm::kHalving;
+    report.algorithm = halving ? "halving" : "direct";
+    const std::size_t scattered = (halving ? 1 : most_nodes(partition)) * others;
+    report.sent_bytes_per_step = scattered + (config.comm.sharding == Sharding::kParameters
+                                                  ? gathered_bytes(config, network, report.ranks)
+                                                  : others);
+}
+
+/// Whether make_config would take this choice of comm.shard with the rest of the configuration.
+bool goes_together(const Config& config, Sharding sharding) {
+    if (sharding == Sharding::kNone) return true;
+    if (config.comm.reduction == Reduction::kMpi) return false;
+    return sharding == Sharding::kOptimizer ||
+           (config.training.arithmetic == Arithmetic::kFp32 && config.training.micro_batch == 0);
+}
+
+void describe_shards(PlanReport& report, Config config, const Network& network, const BatchPlan& plan) {
+    for (const Sharding sharding : {Sharding::kNone, Sharding::kOptimizer, Sharding::kParameters}) {
+        if (!goes_together(config, sharding)) continue;
+        config.comm.sharding = sharding;
+        PlanReport choice;
+        choice.ranks = report.ranks;
+        describe_memory(choice, config, network, plan);
+        describe_traffic(choice, config, network, plan);
+        report.shards.push_back({to_string(sharding), choice.memory_bytes(), choice.sent_bytes_per_step});
     }
-    report.algorithm = "direct";
-    report.sent_bytes_per_step = (most_nodes(partition) + 1) * others;
 }
 
 }  // namespace
@@ -124,6 +185,8 @@ PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Datase
     describe_work(report, config, plan, train.size());
     describe_memory(report, config, network, plan);
     describe_traffic(report, config, network, plan);
+    describe_shards(report, config, network, plan);
+    report.shard = to_string(config.comm.sharding);
     return report;
 }
 

@@ -30,10 +30,11 @@ struct PlanReport {
     std::vector<std::size_t> leaves;      ///< of a whole batch, for each rank
     std::vector<std::size_t> idle_ranks;  ///< without a leaf
 
-    // Memory of the rank that needs most, in bytes.
+    // Memory of the rank that needs most, in bytes; with sharding, of ranks that are each on a host of their
+    // own: those that share one need less.
+    std::string shard;  ///< comm.shard
     std::size_t parameter_bytes = 0;
-    std::size_t gradient_bytes =
-        0;  ///< an arena for each node of the leaf tree that it owns, more with micro_batch
+    std::size_t gradient_bytes = 0;  ///< for each node of the leaf tree that it owns, more with micro_batch
     std::size_t optimizer_bytes = 0;
     std::size_t packed_bytes = 0;  ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;
@@ -44,9 +45,17 @@ struct PlanReport {
     std::string algorithm;         ///< "none", "halving", "direct", "mpi"
     std::size_t bucket_count = 0;  ///< reductions of a step
     std::size_t gradient_arena_bytes = 0;
-    /// Bytes that the rank which sends most sends for the gradients of a whole batch; 0 with mpi: the
-    /// library's choice.
+    /// Bytes that the rank which sends most sends in a step on a whole batch: for the gradients, and for
+    /// parameters that are sharded. 0 with mpi: the library's choice.
     std::size_t sent_bytes_per_step = 0;
+
+    /// What every choice of comm.shard that goes with the rest of the configuration would need.
+    struct Choice {
+        std::string shard;
+        std::size_t memory_bytes = 0;
+        std::size_t sent_bytes_per_step = 0;
+    };
+    std::vector<Choice> shards;
 };
 
 /// Requires ranks > 0 and `spec` as check_against_data returns it. Allocates nothing of the network's

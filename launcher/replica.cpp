@@ -1,8 +1,10 @@
 #include "launcher/replica.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/arithmetic/elementwise.h"
+#include "launcher/sharded_parameters.h"
 #include "launcher/stopwatch.h"
 
 namespace lockstep {
@@ -14,6 +16,14 @@ std::vector<std::size_t> layer_counts(const Network& network) {
     for (std::size_t l = 0; l < network.layer_count(); ++l)
         counts.push_back(network.layout().layer_range(l).count);
     return counts;
+}
+
+GradientReducerOptions with_room(GradientReducerOptions options, const Network& network) {
+    if (options.sharding == Sharding::kParameters) {
+        options.shared_bytes =
+            ShardedValues::shared_bytes(make_buckets(layer_counts(network), options.bucket_bytes));
+    }
+    return options;
 }
 
 }  // namespace
@@ -43,24 +53,49 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     : options_(options),
       network_(options.network, options.arithmetic),
       work_(options.network, options.bounds.piece_samples),
-      parameters_(network_.layout().arena_size()),
+      parameters_(sharding() == Sharding::kParameters ? 0 : network_.layout().arena_size()),
       to_update_(layer_counts(network_)),
       metrics_(options.bounds.samples),
-      optimizer_(make_optimizer(options.optimizer, parameters_.size())),
-      reducer_(comm, layer_counts(network_), options.bounds.arenas, options.reducer),
+      reducer_(comm, layer_counts(network_), options.bounds.arenas, with_room(options.reducer, network_)),
       metrics_sum_(comm) {
-    network_.initialise(options.seed, parameters_.span());
-    network_.pack(parameters());
+    std::size_t owned = 0;
+    for (std::size_t bucket = 0; bucket < reducer_.buckets().size(); ++bucket) {
+        first_owned_.push_back(owned);
+        owned += reducer_.owned(bucket).count;
+    }
+    const bool all = sharding() == Sharding::kNone;
+    optimizer_ = make_optimizer(options.optimizer, all ? network_.layout().arena_size() : owned);
+    draw_parameters();
+}
+
+void Replica::draw_parameters() {
+    if (sharding() != Sharding::kParameters) {
+        network_.initialise(options_.seed, parameters_.span());
+        network_.pack(parameters_.span());
+        source_ = std::make_unique<WholeArena>(network_.layout(), parameters_.span());
+        return;
+    }
+    sharded_ = std::make_unique<ShardedValues>(reducer_);
+    for (std::size_t bucket = 0; bucket < reducer_.buckets().size(); ++bucket) {
+        const auto [begin, count] = reducer_.owned(bucket);
+        network_.initialise(options_.seed, {begin, count}, sharded_->owned(bucket));
+    }
+    sharded_->publish();
+    source_ = std::make_unique<ShardedParameters>(network_.layout(), reducer_.buckets(), *sharded_);
 }
 
 SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
     Stopwatch watch;
-    reducer_.begin(work.shard.partition);
+    GradientReducer::Update update;
+    if (sharding() != Sharding::kNone) {
+        update = [this](std::size_t bucket, std::span<float> values) { update_owned(bucket, values); };
+    }
+    reducer_.begin(work.shard.partition, std::move(update));
     seconds_.communication_exposed += watch.lap();
     const auto metrics = std::span(metrics_).first(work.shard.samples);
     for (const ShardPiece& piece : work.pieces) {
         samples_ = read(piece.first, piece.samples);
-        network_.forward(parameters(), samples_.x, work_);
+        network_.forward(*source_, samples_.x, work_);
         network_.evaluate(samples_.targets, piece.samples, work_,
                           metrics.subspan(piece.first, piece.samples));
         seconds_.forward += watch.lap();
@@ -76,21 +111,39 @@ SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
 void Replica::revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit) {
     for (const ShardPiece& piece : work.pieces) {
         const Samples samples = read(piece.first, piece.samples);
-        network_.forward(parameters(), samples.x, work_);
+        network_.forward(*source_, samples.x, work_);
         visit(piece.first, samples, work_);
     }
 }
 
 void Replica::update(const ShardWork& work, std::size_t number) {
     Stopwatch watch;
+    step_ = {number, options_.optimizer.learning_rate, 1.0F / static_cast<float>(work.batch_samples)};
+    const double updating = seconds_.optimizer;
     backward(work.pieces.back(), true);
-    seconds_.backward += watch.lap();
-    const UpdateStep step{number, options_.optimizer.learning_rate,
-                          1.0F / static_cast<float>(work.batch_samples)};
+    seconds_.backward += watch.lap() - (seconds_.optimizer - updating);
+    finish_update();
+}
+
+void Replica::finish_update() {
+    Stopwatch watch;
+    if (sharding() == Sharding::kParameters) {
+        const double updating = seconds_.optimizer;
+        reducer_.finish();
+        sharded_->publish();
+        seconds_.communication_exposed += watch.lap() - (seconds_.optimizer - updating);
+        return;
+    }
     for (auto sums = reducer_.finish_next(); !sums.empty(); sums = reducer_.finish_next()) {
         seconds_.communication_exposed += watch.lap();
-        for (const auto& [slice, gradients] : sums) {
-            optimizer_->update(step, {slice.begin, slice.count}, gradients, parameters_.span());
+        for (const auto& [slice, arena] : sums) {
+            const std::span<float> parameters = parameters_.span().subspan(slice.begin, slice.count);
+            const std::span<const float> values = arena.subspan(slice.begin, slice.count);
+            if (sharding() == Sharding::kOptimizer) {
+                std::ranges::copy(values, parameters.begin());
+            } else {
+                optimizer_->update(step_, slice.begin, values, parameters);
+            }
             pack_updated({slice.begin, slice.count});
         }
         seconds_.optimizer += watch.lap();
@@ -98,21 +151,56 @@ void Replica::update(const ShardWork& work, std::size_t number) {
     seconds_.communication_exposed += watch.lap();
 }
 
-/// The gradients of the piece just forwarded, each layer's added to those of earlier pieces while it is in
-/// cache. After the last piece a layer is complete.
-void Replica::backward(const ShardPiece& piece, bool last) {
-    nodes_.clear();
-    for (std::size_t i = 0; i < piece.part_samples.size(); ++i) {
-        nodes_.push_back({piece.part_samples[i], reducer_.arenas()[piece.tree.parts[i].slot]});
+void Replica::update_owned(std::size_t bucket, std::span<float> values) {
+    const Stopwatch watch;
+    if (sharding() == Sharding::kParameters) {
+        optimizer_->update(step_, first_owned_[bucket], values, sharded_->owned(bucket));
+    } else {
+        const auto [begin, count] = reducer_.owned(bucket);
+        const std::span<float> parameters = parameters_.span().subspan(begin, count);
+        optimizer_->update(step_, first_owned_[bucket], values, parameters);
+        std::ranges::copy(parameters, values.begin());
     }
-    network_.backward(parameters(), samples_.x, options_.leaf, nodes_, work_, [&](std::size_t layer) {
-        const auto [first, count] = network_.layout().layer_range(layer);
-        for (const auto& [into, from] : piece.tree.merges) {
-            add_values(reducer_.arenas()[into].subspan(first, count),
-                       reducer_.arenas()[from].subspan(first, count));
-        }
-        if (last) reducer_.start(first, count);
-    });
+    seconds_.optimizer += watch.seconds();
+}
+
+/// Takes the gradients of one piece: each layer's are added to those of earlier pieces while they are in
+/// cache, and after the last piece go to the reducer.
+class Replica::Sink : public GradientSink {
+  public:
+    Sink(Replica& replica, const ShardPiece& piece, bool last)
+        : replica_(replica), piece_(piece), last_(last) {}
+
+    std::span<float> gradient(std::size_t layer, std::size_t node) override {
+        return run(layer, piece_.tree.parts[node].slot);
+    }
+    void gradient_done(std::size_t layer) override {
+        for (const auto& [into, from] : piece_.tree.merges) add_values(run(layer, into), run(layer, from));
+        if (replica_.sharding() == Sharding::kNone) start(layer);
+    }
+    void layer_done(std::size_t layer) override {
+        // Once started, a layer's parameters may change at any moment.
+        if (replica_.sharding() != Sharding::kNone) start(layer);
+    }
+
+  private:
+    [[nodiscard]] std::span<float> run(std::size_t layer, std::size_t slot) {
+        const auto [first, count] = replica_.network_.layout().layer_range(layer);
+        return replica_.reducer_.gradient(slot, first, count);
+    }
+    void start(std::size_t layer) {
+        const auto [first, count] = replica_.network_.layout().layer_range(layer);
+        if (last_) replica_.reducer_.start(first, count);
+    }
+
+    Replica& replica_;
+    const ShardPiece& piece_;
+    bool last_;
+};
+
+void Replica::backward(const ShardPiece& piece, bool last) {
+    Sink sink(*this, piece, last);
+    network_.backward(*source_, samples_.x, options_.leaf, piece.part_samples, work_, sink);
 }
 
 void Replica::pack_updated(ArenaRange range) {
@@ -123,7 +211,7 @@ void Replica::pack_updated(ArenaRange range) {
         if (begin >= end) continue;
         to_update_[l] -= end - begin;
         if (to_update_[l] > 0) continue;
-        network_.pack_layer(l, parameters());
+        network_.pack_layer(l, parameters_.span());
         to_update_[l] = layer.count;
     }
 }

@@ -1,4 +1,5 @@
-// One rank's replica of the network: parameters, gradients and optimizer state, and a training step on them.
+// One rank's replica of the network: parameters, gradients and optimizer state, or its shard of them, and a
+// training step on them.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 
 #include "comm/communicator.h"
 #include "comm/gradient_reducer.h"
+#include "comm/sharded_values.h"
 #include "core/arithmetic/buffer.h"
 #include "core/data/batch_plan.h"
 #include "core/network/network.h"
@@ -73,12 +75,14 @@ class Replica {
     void update(const ShardWork& work, std::size_t number);
 
     /// Forwards the pieces of this rank's share once more, as they were in forward(), and visits each. For
-    /// finding out what went wrong in a step that was not updated. Local.
+    /// finding out what went wrong in a step that was not updated. Collective where parameters are sharded,
+    /// so `visit` must not throw.
     using VisitPiece = std::function<void(std::size_t first, const Samples& samples, Workspace& work)>;
     void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
 
     [[nodiscard]] const Network& network() const { return network_; }
-    [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
+    /// The parameters as they are after the last step; asking for them is collective where they are sharded.
+    [[nodiscard]] ParameterSource& parameters() { return *source_; }
     [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
     void reset_seconds() { seconds_ = {}; }
 
@@ -87,16 +91,28 @@ class Replica {
     /// Packs every layer whose last parameters were just updated with `range`: while they are in cache.
     void pack_updated(ArenaRange range);
 
+    class Sink;
+
+    [[nodiscard]] Sharding sharding() const { return options_.reducer.sharding; }
+    void draw_parameters();
+    /// The reducer's update of what this rank owns of a bucket.
+    void update_owned(std::size_t bucket, std::span<float> values);
+    void finish_update();
+
     ReplicaOptions options_;
     Network network_;
     Workspace work_;
-    Buffer<float> parameters_;
+    Buffer<float> parameters_;            // none where they are sharded
     std::vector<std::size_t> to_update_;  // parameters of each layer that this step has not yet updated
-    std::vector<NodeGradient> nodes_;     // of the piece at hand
     Samples samples_;                     // of the piece at hand
     std::vector<SampleMetrics> metrics_;  // (samples of the share)
+    GradientReducer reducer_;             // with the gradients
+    std::vector<std::size_t>
+        first_owned_;  // (buckets) where this rank's elements begin in optimizer_'s state
     std::unique_ptr<Optimizer> optimizer_;
-    GradientReducer reducer_;  // with the gradients
+    std::unique_ptr<ShardedValues> sharded_;
+    std::unique_ptr<ParameterSource> source_;
+    UpdateStep step_;  // at hand
     MetricsSum metrics_sum_;
     StepSeconds seconds_;
 };

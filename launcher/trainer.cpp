@@ -21,7 +21,10 @@ ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, Sh
             .seed = config.training.seed,
             .leaf = config.training.leaf,
             .optimizer = config.optimizer,
-            .reducer = {.reduction = config.comm.reduction, .bucket_bytes = config.comm.bucket_bytes()},
+            .reducer = {.reduction = config.comm.reduction,
+                        .bucket_bytes = config.comm.bucket_bytes(),
+                        .host_labels = {},
+                        .sharding = config.comm.sharding},
             .bounds = bounds};
 }
 
@@ -41,7 +44,7 @@ TrainingResult Trainer::train(Journal& journal) {
     while (steps_left()) {
         ++at_.epoch;
         result.train = epoch(journal);
-        agree(comm_, [&] { check_parameters(network(), parameters(), moment()); });
+        check_parameters(comm_, network(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
         result.test = test_now ? test() : std::nullopt;
@@ -103,7 +106,7 @@ bool Trainer::steps_left() const {
 
 std::string Trainer::moment() const { return fmt::format("at step {} (epoch {})", at_.step, at_.epoch); }
 
-std::optional<Score> Trainer::test() const {
+std::optional<Score> Trainer::test() {
     if (!data_.test->has_targets()) return std::nullopt;
     return evaluate(comm_, network(), parameters(), *data_.test, plan_.leaf());
 }

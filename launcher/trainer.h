@@ -40,7 +40,8 @@ class Trainer {
 
     [[nodiscard]] const Network& network() const { return replica_.network(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }
-    [[nodiscard]] std::span<const float> parameters() const { return replica_.parameters(); }
+    /// Asking for them is collective where they are sharded.
+    [[nodiscard]] ParameterSource& parameters() { return replica_.parameters(); }
 
   private:
     /// One training step; returns the batch's summed metrics.
@@ -49,7 +50,7 @@ class Trainer {
     Score epoch(Journal& journal);
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
-    [[nodiscard]] std::optional<Score> test() const;
+    [[nodiscard]] std::optional<Score> test();
     /// Compares the replicas; returns the digest they share.
     Digest128 check_replicas_now(Journal& journal);
 

@@ -25,14 +25,18 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
       initialiser_(spec.initialiser),
       weight_(appended(layout, "weight", index, inputs, spec.units)),
       bias_(appended(layout, "bias", index, 1, spec.units)) {
+    bias_.offset -= weight_.offset;
+    weight_.offset = 0;
     // Nobody asks the first layer for the delta of its inputs.
     if (!packs_weights(arithmetic)) return;
     packed_.emplace(inputs, spec.units, index > 0, bf16_form(arithmetic));
 }
 
-void DenseLayer::initialise(std::uint64_t seed, std::span<float> parameters) const {
-    draw_weights(initialiser_, seed, weight_.layer, inputs(), outputs(), weight_.values(parameters));
-    std::ranges::fill(bias_.values(parameters), 0.0F);
+void DenseLayer::initialise(std::uint64_t seed, std::size_t first, std::span<float> parameters) const {
+    const std::size_t weights =
+        std::min(parameters.size(), weight_.count() - std::min(first, weight_.count()));
+    draw_weights(initialiser_, seed, weight_.layer, inputs(), outputs(), first, parameters.first(weights));
+    std::ranges::fill(parameters.subspan(weights), 0.0F);  // the bias, and the gaps
 }
 
 void DenseLayer::pack(std::span<const float> parameters) {

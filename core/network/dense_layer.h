@@ -18,7 +18,7 @@ class DenseLayer : public Layer {
     [[nodiscard]] std::size_t inputs() const override { return weight_.rows; }
     [[nodiscard]] std::size_t outputs() const override { return weight_.cols; }
     [[nodiscard]] Activation activation() const override { return activation_; }
-    void initialise(std::uint64_t seed, std::span<float> parameters) const override;
+    void initialise(std::uint64_t seed, std::size_t first, std::span<float> parameters) const override;
     void pack(std::span<const float> parameters) override;
     [[nodiscard]] std::size_t packed_bytes() const override;
     void forward(std::span<const float> parameters, ConstMatrix x, Matrix y) const override;
@@ -30,7 +30,7 @@ class DenseLayer : public Layer {
   private:
     Activation activation_;
     Initialiser initialiser_;
-    ParameterBlock weight_;
+    ParameterBlock weight_;  // offsets from the start of the layer's run
     ParameterBlock bias_;
     std::optional<PackedWeights> packed_;  // where the arithmetic wants them
 };

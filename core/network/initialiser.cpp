@@ -25,13 +25,15 @@ float bound_of(Initialiser initialiser, std::size_t inputs, std::size_t outputs)
 }  // namespace
 
 void draw_weights(Initialiser initialiser, std::uint64_t seed, std::size_t layer, std::size_t inputs,
-                  std::size_t outputs, std::span<float> weight) {
+                  std::size_t outputs, std::size_t first, std::span<float> weight) {
     const RandomStream stream(seed, RandomPurpose::kInitialWeights);
     const float bound = bound_of(initialiser, inputs, outputs);
-    for (std::size_t i = 0; i < weight.size(); i += 4) {
+    // A block of the stream makes four weights, of which a slice may want only the last or the first.
+    for (std::size_t done = 0; done < weight.size();) {
+        const std::size_t i = first + done;
         const PhiloxCounter words = stream.block(i / 4, static_cast<std::uint32_t>(layer));
-        for (std::size_t j = 0; j < 4 && i + j < weight.size(); ++j) {
-            weight[i + j] = (2.0F * uniform01(words[j]) - 1.0F) * bound;
+        for (std::size_t j = i % 4; j < 4 && done < weight.size(); ++j, ++done) {
+            weight[done] = (2.0F * uniform01(words[j]) - 1.0F) * bound;
         }
     }
 }

@@ -2,8 +2,8 @@
 //
 // Conventions. b is the number of samples (rows). ξ is a neuron's inner potential, y = f(ξ) its output, and
 // delta is always ∂E/∂ξ: the layer above has already multiplied by this layer's f'. Parameters and gradients
-// are passed in as whole arenas; a layer knows its own blocks in them. A layer holds no state that a step
-// changes, but for the copies of its weights that pack() makes.
+// are passed in as the layer's own run of the arena (ParameterLayout::layer_range), wherever it lies. A layer
+// holds no state that a step changes, but for the copies of its weights that pack() makes.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,9 @@ class Layer {
     /// The element-wise f of the outputs, by whose derivative the layer above multiplies this layer's delta.
     [[nodiscard]] virtual Activation activation() const = 0;
 
-    /// Draws the first parameters by (seed, layer, index within the block).
-    virtual void initialise(std::uint64_t seed, std::span<float> parameters) const = 0;
+    /// Draws the first parameters by (seed, layer, index within the block): the values [first, first +
+    /// parameters.size()) of the layer's run.
+    virtual void initialise(std::uint64_t seed, std::size_t first, std::span<float> parameters) const = 0;
 
     /// Makes what copies of the parameters the passes read in this arithmetic. To be called before the first
     /// pass and whenever the parameters have changed.

@@ -48,12 +48,19 @@ Network::Network(NetworkSpec spec, Arithmetic arithmetic)
     }
 }
 
-void Network::initialise(std::uint64_t seed, std::span<float> parameters) const {
-    for (const auto& layer : layers_) layer->initialise(seed, parameters);
+void Network::initialise(std::uint64_t seed, ArenaRange range, std::span<float> parameters) const {
+    for (std::size_t l = 0; l < layers_.size(); ++l) {
+        const ArenaRange layer = layout_.layer_range(l);
+        const std::size_t begin = std::max(layer.first, range.first);
+        const std::size_t end = std::min(layer.first + layer.count, range.first + range.count);
+        if (begin >= end) continue;
+        layers_[l]->initialise(seed, begin - layer.first,
+                               parameters.subspan(begin - range.first, end - begin));
+    }
 }
 
 void Network::pack(std::span<const float> parameters) {
-    for (const auto& layer : layers_) layer->pack(parameters);
+    for (std::size_t l = 0; l < layers_.size(); ++l) pack_layer(l, parameters);
 }
 
 std::size_t Network::packed_bytes() const {
@@ -62,14 +69,14 @@ std::size_t Network::packed_bytes() const {
     return bytes;
 }
 
-Matrix Network::forward(std::span<const float> parameters, ConstMatrix x, Workspace& work) const {
+Matrix Network::forward(ParameterSource& parameters, ConstMatrix x, Workspace& work) const {
     ConstMatrix input = x;
     Matrix output;
-    for (std::size_t l = 0; l < layers_.size(); ++l) {
+    for_each_layer(parameters, layers_.size(), [&](std::size_t l, std::span<const float> own) {
         output = work.output(l, x.rows);
-        layers_[l]->forward(parameters, input, output);
+        layers_[l]->forward(own, input, output);
         input = output;
-    }
+    });
     return output;
 }
 
@@ -79,23 +86,70 @@ void Network::evaluate(const Targets& targets, std::size_t b, Workspace& work,
     objective_.evaluate(work.output(last, b), targets, work.delta(last, b), metrics, work.scratch());
 }
 
-void Network::backward(std::span<const float> parameters, ConstMatrix x, std::size_t leaf,
-                       std::span<const NodeGradient> nodes, Workspace& work,
-                       const std::function<void(std::size_t)>& layer_done) const {
+void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t leaf,
+                       std::span<const std::size_t> node_samples, Workspace& work, GradientSink& sink) const {
     for (std::size_t l = layers_.size(); l-- > 0;) {
         const ConstMatrix input = l == 0 ? x : ConstMatrix(work.output(l - 1, x.rows));
         const ConstMatrix delta = work.delta(l, x.rows);
         std::size_t first = 0;
-        for (const NodeGradient& node : nodes) {
-            layers_[l]->parameter_gradient(input.row_range(first, node.samples),
-                                           delta.row_range(first, node.samples), leaf, node.arena);
-            first += node.samples;
+        for (std::size_t n = 0; n < node_samples.size(); ++n) {
+            const std::span<float> gradient = sink.gradient(l, n);
+            layers_[l]->parameter_gradient(input.row_range(first, node_samples[n]),
+                                           delta.row_range(first, node_samples[n]), leaf, gradient);
+            clear_gaps(l, gradient);
+            first += node_samples[n];
         }
-        layer_done(l);
+        sink.gradient_done(l);
         if (l > 0) {
-            layers_[l]->input_delta(parameters, delta, layers_[l - 1]->activation(), input,
+            // Nobody asks for the delta of the inputs, so the first layer's parameters are not read.
+            const auto own = parameters.layer(l, l > 1 ? std::optional(l - 1) : std::nullopt);
+            layers_[l]->input_delta(own, delta, layers_[l - 1]->activation(), input,
                                     work.delta(l - 1, x.rows));
         }
+        sink.layer_done(l);
+    }
+}
+
+namespace {
+
+class WholeArenas : public GradientSink {
+  public:
+    WholeArenas(const ParameterLayout& layout, std::span<const NodeGradient> nodes,
+                const std::function<void(std::size_t)>& done)
+        : layout_(layout), nodes_(nodes), done_(done) {}
+    std::span<float> gradient(std::size_t layer, std::size_t node) override {
+        const ArenaRange range = layout_.layer_range(layer);
+        return nodes_[node].arena.subspan(range.first, range.count);
+    }
+    void gradient_done(std::size_t layer) override { done_(layer); }
+    void layer_done(std::size_t /*layer*/) override {}
+
+  private:
+    const ParameterLayout& layout_;
+    std::span<const NodeGradient> nodes_;
+    const std::function<void(std::size_t)>& done_;
+};
+
+}  // namespace
+
+void Network::backward(std::span<const float> parameters, ConstMatrix x, std::size_t leaf,
+                       std::span<const NodeGradient> nodes, Workspace& work,
+                       const std::function<void(std::size_t)>& layer_done) const {
+    std::vector<std::size_t> node_samples;
+    for (const NodeGradient& node : nodes) node_samples.push_back(node.samples);
+    WholeArena arena(layout_, parameters);
+    WholeArenas sink(layout_, nodes, layer_done);
+    backward(arena, x, leaf, node_samples, work, sink);
+}
+
+/// A gradient's memory may have held another layer's, and the gaps must stay zero.
+void Network::clear_gaps(std::size_t layer, std::span<float> gradient) const {
+    const ArenaRange range = layout_.layer_range(layer);
+    for (const ParameterBlock& block : layout_.blocks()) {
+        if (block.layer != layer) continue;
+        const std::size_t end = block.offset + block.count() - range.first;
+        const std::size_t line = kAlignment_bytes / sizeof(float);
+        std::ranges::fill(gradient.subspan(end, (line - end % line) % line), 0.0F);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "core/network/network_spec.h"
 #include "core/network/objective.h"
 #include "core/network/parameter_layout.h"
+#include "core/network/parameter_source.h"
 
 namespace lockstep {
 
@@ -38,6 +39,22 @@ class Workspace {
     Buffer<float> scratch_;
 };
 
+/// Where a backward pass leaves its gradients, and who is told of them.
+class GradientSink {
+  public:
+    virtual ~GradientSink() = default;
+    GradientSink() = default;
+    GradientSink(const GradientSink&) = delete;
+    GradientSink& operator=(const GradientSink&) = delete;
+
+    /// Memory for a node's gradient of layer l, as long as the layer's run. Asked for once a layer and node.
+    virtual std::span<float> gradient(std::size_t layer, std::size_t node) = 0;
+    /// The gradients of layer l are complete in every node.
+    virtual void gradient_done(std::size_t layer) = 0;
+    /// And the pass reads the layer's parameters no more.
+    virtual void layer_done(std::size_t layer) = 0;
+};
+
 /// A run of consecutive samples whose gradient is one node of the leaf tree, and where that gradient goes.
 struct NodeGradient {
     std::size_t samples = 0;
@@ -56,22 +73,30 @@ class Network {
     [[nodiscard]] std::size_t outputs() const { return spec_.layers.back().units; }
     [[nodiscard]] std::size_t layer_count() const { return layers_.size(); }
 
-    /// Draws the first parameters. Shape: parameters (arena_size).
-    void initialise(std::uint64_t seed, std::span<float> parameters) const;
+    /// Draws the first parameters of `range`. Shape: parameters (range.count).
+    void initialise(std::uint64_t seed, ArenaRange range, std::span<float> parameters) const;
+    /// Of all. Shape: parameters (arena_size).
+    void initialise(std::uint64_t seed, std::span<float> parameters) const {
+        initialise(seed, {0, layout_.arena_size()}, parameters);
+    }
 
     /// Makes the copies of the parameters that the passes read in bf16, none in fp32: before the first pass,
     /// and whenever the parameters have changed. The first call allocates them.
     void pack(std::span<const float> parameters);
     /// The same of one layer.
     void pack_layer(std::size_t layer, std::span<const float> parameters) {
-        layers_[layer]->pack(parameters);
+        layers_[layer]->pack(WholeArena(layout_, parameters).layer(layer, std::nullopt));
     }
     /// Memory of these copies, made or not.
     [[nodiscard]] std::size_t packed_bytes() const;
 
     /// Outputs of every layer into the workspace; returns the last one's. Shapes: x (b, inputs), result (b,
     /// outputs).
-    Matrix forward(std::span<const float> parameters, ConstMatrix x, Workspace& work) const;
+    Matrix forward(ParameterSource& parameters, ConstMatrix x, Workspace& work) const;
+    Matrix forward(std::span<const float> parameters, ConstMatrix x, Workspace& work) const {
+        WholeArena arena(layout_, parameters);
+        return forward(arena, x, work);
+    }
 
     /// Loss of the forward pass just made, and the last layer's delta, into the workspace. Shape: metrics
     /// (b).
@@ -79,13 +104,18 @@ class Network {
                   std::span<SampleMetrics> metrics) const;
 
     /// Gradients of all parameters from the last layer's delta, last layer first: for every node its own
-    /// samples' sum by the leaf tree. `layer_done(l)` is called as soon as layer l's gradients are complete
-    /// in every node. Requires: the nodes' samples add up to x.rows; evaluate() came before.
+    /// samples' sum by the leaf tree. node_samples (nodes): the samples of each, which add up to x.rows.
+    /// Requires that evaluate() came before.
+    void backward(ParameterSource& parameters, ConstMatrix x, std::size_t leaf,
+                  std::span<const std::size_t> node_samples, Workspace& work, GradientSink& sink) const;
+    /// The same into whole arenas; `layer_done(l)` is GradientSink::gradient_done.
     void backward(std::span<const float> parameters, ConstMatrix x, std::size_t leaf,
                   std::span<const NodeGradient> nodes, Workspace& work,
                   const std::function<void(std::size_t)>& layer_done) const;
 
   private:
+    void clear_gaps(std::size_t layer, std::span<float> gradient) const;
+
     NetworkSpec spec_;
     ParameterLayout layout_;
     Objective objective_;

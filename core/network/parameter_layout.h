@@ -50,6 +50,8 @@ class ParameterLayout {
     [[nodiscard]] std::size_t arena_size() const { return arena_size_; }
     /// Parameters, the gaps not included.
     [[nodiscard]] std::size_t parameter_count() const;
+    /// Layers up to the last one that has parameters.
+    [[nodiscard]] std::size_t layer_count() const { return blocks_.empty() ? 0 : blocks_.back().layer + 1; }
     /// The run of the arena that a layer's blocks occupy; empty for a layer without parameters.
     [[nodiscard]] ArenaRange layer_range(std::size_t layer) const;
 

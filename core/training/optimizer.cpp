@@ -19,14 +19,13 @@ constexpr std::array<std::string_view, 2> kNames{"sgd", "adam"};
 /// Stochastic gradient descent with momentum: elementwise.h gives the formula.
 class Sgd : public Optimizer {
   public:
-    Sgd(float momentum, std::size_t arena_size) : momentum_(momentum), delta_(arena_size) {}
+    Sgd(float momentum, std::size_t count) : momentum_(momentum), delta_(count) {}
 
     [[nodiscard]] std::size_t state_per_parameter() const override { return 1; }
-    void update(const UpdateStep& step, ArenaRange range, std::span<const float> gradient_sum,
+    void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                 std::span<float> parameters) override {
-        const auto [first, count] = range;
-        sgd_step({step.mean_factor, step.learning_rate, momentum_}, gradient_sum.subspan(first, count),
-                 delta_.span().subspan(first, count), parameters.subspan(first, count));
+        sgd_step({step.mean_factor, step.learning_rate, momentum_}, gradient_sum,
+                 delta_.span().subspan(first, parameters.size()), parameters);
     }
 
   private:
@@ -37,21 +36,16 @@ class Sgd : public Optimizer {
 /// Adam: elementwise.h gives the formula.
 class Adam : public Optimizer {
   public:
-    Adam(const OptimizerOptions& options, std::size_t arena_size)
-        : beta1_(options.beta1),
-          beta2_(options.beta2),
-          epsilon_(options.epsilon),
-          m_(arena_size),
-          v_(arena_size) {}
+    Adam(const OptimizerOptions& options, std::size_t count)
+        : beta1_(options.beta1), beta2_(options.beta2), epsilon_(options.epsilon), m_(count), v_(count) {}
 
     [[nodiscard]] std::size_t state_per_parameter() const override { return 2; }
-    void update(const UpdateStep& step, ArenaRange range, std::span<const float> gradient_sum,
+    void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                 std::span<float> parameters) override {
-        const auto [first, count] = range;
         adam_step({step.mean_factor, step.learning_rate, beta1_, beta2_, epsilon_,
                    correction(beta1_, step.number), correction(beta2_, step.number)},
-                  gradient_sum.subspan(first, count), m_.span().subspan(first, count),
-                  v_.span().subspan(first, count), parameters.subspan(first, count));
+                  gradient_sum, m_.span().subspan(first, parameters.size()),
+                  v_.span().subspan(first, parameters.size()), parameters);
     }
 
   private:
@@ -77,9 +71,9 @@ class Adam : public Optimizer {
 
 std::span<const std::string_view> optimizer_names() { return kNames; }
 
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t arena_size) {
-    if (options.name == "sgd") return std::make_unique<Sgd>(options.momentum, arena_size);
-    if (options.name == "adam") return std::make_unique<Adam>(options, arena_size);
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t count) {
+    if (options.name == "sgd") return std::make_unique<Sgd>(options.momentum, count);
+    if (options.name == "adam") return std::make_unique<Adam>(options, count);
     throw ConfigError(fmt::format("'{}' is not an optimizer{}; valid: {}", options.name,
                                   did_you_mean(options.name, kNames), fmt::join(kNames, ", ")));
 }

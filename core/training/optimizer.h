@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/network/parameter_layout.h"
-
 namespace lockstep {
 
 /// The [optimizer] section. Which fields a rule uses: sgd momentum; adam beta1, beta2, epsilon; both
@@ -41,15 +39,17 @@ class Optimizer {
 
     /// State values kept per parameter.
     [[nodiscard]] virtual std::size_t state_per_parameter() const = 0;
-    /// Updates the parameters of `range` from the sum of the batch's gradients. Shapes: gradient_sum,
-    /// parameters (arena_size), both whole arenas.
-    virtual void update(const UpdateStep& step, ArenaRange range, std::span<const float> gradient_sum,
+    /// Updates parameters from the sum of the batch's gradients, both (count): the elements [first, first +
+    /// count) of those that this optimizer keeps state for. With sharding these are the ones that the rank
+    /// owns, a slice of every bucket, so a rule sees neither whole layers nor their borders, and may use
+    /// nothing but what it is given.
+    virtual void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                         std::span<float> parameters) = 0;
 };
 
 /// "sgd", "adam".
 std::span<const std::string_view> optimizer_names();
-/// Throws ConfigError for a name it does not know. State starts at 0.
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t arena_size);
+/// Throws ConfigError for a name it does not know. `count`: parameters to keep state for. State starts at 0.
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t count);
 
 }  // namespace lockstep

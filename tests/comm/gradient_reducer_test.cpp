@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "delays.h"
+#include "host_layouts.h"
 #include "serial_tree.h"
 
 namespace lockstep {
@@ -70,26 +71,6 @@ std::span<const float> reduced(GradientReducer& reducer, const Communicator& com
 /// More nodes than any rank owns in these tests.
 constexpr std::size_t kNodes = 8;
 
-/// Every way of laying out the ranks worth trying: as they are, each apart, in pairs, dealt round, one host
-/// of one rank and one of the rest, and at random.
-std::vector<std::vector<std::size_t>> host_layouts(std::size_t ranks) {
-    std::vector<std::vector<std::size_t>> layouts{{}};
-    const auto add = [&](auto label) {
-        std::vector<std::size_t> labels;
-        for (std::uint32_t rank = 0; rank < ranks; ++rank) labels.push_back(label(rank));
-        layouts.push_back(labels);
-    };
-    add([](std::uint32_t rank) { return rank; });
-    add([](std::uint32_t rank) { return rank / 2; });
-    add([](std::uint32_t rank) { return rank % 2; });
-    add([&](std::uint32_t rank) { return rank / ((ranks + 1) / 2); });
-    add([](std::uint32_t rank) { return std::min<std::uint32_t>(rank, 1); });
-    for (std::uint32_t seed = 0; seed < 3; ++seed) {
-        add([&](std::uint32_t rank) { return philox4x32({seed, rank, 0, 0}, {5, 6})[0] % 3; });
-    }
-    return layouts;
-}
-
 TEST_CASE("gradient reducer: the size of the buckets and the order of the layers change no bit") {
     const Communicator comm;
     for (const std::size_t bucket_bytes : {1, 64, 400, 1000, 1 << 20}) {
@@ -109,7 +90,7 @@ TEST_CASE("gradient reducer: the size of the buckets and the order of the layers
 
 TEST_CASE("gradient reducer: ranks delayed at random points change no bit") {
     const Communicator comm;
-    for (const std::vector<std::size_t>& labels : host_layouts(comm.size())) {
+    for (const std::vector<std::size_t>& labels : test::host_layouts(comm.size())) {
         GradientReducer reducer(comm, kBlocks, kNodes, {Reduction::kTree, 300, labels});
         const test::Delays delays(static_cast<std::uint32_t>(500 + comm.rank()));
         for (std::uint32_t seed = 0; seed < 10; ++seed) {
@@ -213,7 +194,7 @@ TEST_CASE("gradient reducer: a rank with more nodes than arenas is refused") {
 
 TEST_CASE("gradient reducer: however the ranks lie on hosts, the serial tree's bits") {
     const Communicator comm;
-    for (const std::vector<std::size_t>& labels : host_layouts(comm.size())) {
+    for (const std::vector<std::size_t>& labels : test::host_layouts(comm.size())) {
         CAPTURE(labels.size());
         GradientReducer reducer(comm, kBlocks, kNodes, {Reduction::kTree, 400, labels});
         if (!labels.empty()) CHECK(reducer.layout().hosts() == HostLayout(labels).hosts());
@@ -240,7 +221,7 @@ TEST_CASE("gradient reducer: however the ranks lie on hosts, the serial tree's b
 TEST_CASE("gradient reducer: arenas of all lengths around the slices' boundaries, on all layouts") {
     const Communicator comm;
     const std::size_t ranks = comm.size();
-    for (const std::vector<std::size_t>& labels : host_layouts(ranks)) {
+    for (const std::vector<std::size_t>& labels : test::host_layouts(ranks)) {
         for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, ranks - 1, ranks + 1,
                                         16 * ranks - 1, 16 * ranks, 16 * ranks + 17, std::size_t{1500}}) {
             CAPTURE(count);

@@ -135,6 +135,27 @@ TEST_CASE("config: pieces of a batch are whole leaves") {
     CHECK(contains(refusal({{"training.epochs", "1"}, {"training.micro_batch", "8"}}), "choose 32, or 0"));
 }
 
+TEST_CASE("config: what cannot be sharded is refused") {
+    const auto sharding = [](const std::string& shard) {
+        return config_with({{"training.epochs", "1"}, {"comm.shard", shard}}).comm.sharding;
+    };
+    CHECK(config_with({{"training.epochs", "1"}}).comm.sharding == Sharding::kNone);
+    CHECK(sharding("none") == Sharding::kNone);
+    CHECK(sharding("optimizer") == Sharding::kOptimizer);
+    CHECK(sharding("parameters") == Sharding::kParameters);
+    const auto refusal_of = [](const std::string& shard, const std::string& key, const std::string& value) {
+        return refusal({{"training.epochs", "1"}, {"comm.shard", shard}, {key, value}});
+    };
+    CHECK(contains(refusal_of("optimizer", "comm.reduction", "mpi"),
+                   "--comm.shard optimizer: needs comm.reduction = tree"));
+    CHECK(contains(refusal_of("parameters", "training.arithmetic", "bf16"),
+                   "needs training.arithmetic = fp32"));
+    CHECK(contains(refusal_of("parameters", "training.micro_batch", "32"), "choose optimizer"));
+    CHECK(refusal_of("optimizer", "training.arithmetic", "bf16").empty());
+    CHECK(refusal_of("optimizer", "training.micro_batch", "32").empty());
+    CHECK(contains(refusal_of("parameter", "training.leaf", "32"), "did you mean parameters"));
+}
+
 TEST_CASE("config: a key of another optimizer is refused, its default is not") {
     const std::string momentum =
         refusal({{"training.epochs", "1"}, {"optimizer.name", "adam"}, {"optimizer.momentum", "0.9"}});

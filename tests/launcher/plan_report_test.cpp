@@ -93,6 +93,33 @@ TEST_CASE("plan: pieces of a batch need memory for fewer samples, and arenas for
     CHECK(plan_on(4, {{"training.micro_batch", "32"}}).memory_bytes() == plan_on(4).memory_bytes());
 }
 
+TEST_CASE("plan: sharding divides state, then parameters and gradients, at the price of gathering them") {
+    // Small buckets: one for each layer, of 61504 and 1952 values, both multiples of 4.
+    const std::pair<std::string, std::string> each{"comm.bucket_mib", "0.001"};
+    constexpr std::size_t kFirst_bytes = 61504 * sizeof(float);
+    constexpr std::size_t kLast_bytes = 1952 * sizeof(float);
+    const PlanReport none = plan_on(4, {each});
+    const PlanReport optimizer = plan_on(4, {each, {"comm.shard", "optimizer"}});
+    CHECK(optimizer.optimizer_bytes == kArena_bytes / 4);
+    CHECK(optimizer.parameter_bytes == kArena_bytes);
+    CHECK(optimizer.gradient_bytes == kArena_bytes);
+    CHECK(optimizer.sent_bytes_per_step == none.sent_bytes_per_step);
+    const PlanReport parameters = plan_on(4, {each, {"comm.shard", "parameters"}});
+    CHECK(parameters.optimizer_bytes == kArena_bytes / 4);
+    CHECK(parameters.gradient_bytes == 2 * kFirst_bytes);
+    CHECK(parameters.parameter_bytes == kArena_bytes / 4 + 2 * kFirst_bytes);
+    // Three quarters of the gradients; a quarter of both layers to three ranks before the forward pass. The
+    // backward pass has the last layer still, and does not ask for the first.
+    CHECK(parameters.sent_bytes_per_step == kArena_bytes / 4 * 3 + (kFirst_bytes + kLast_bytes) / 4 * 3);
+    REQUIRE(none.shards.size() == 3);
+    CHECK(none.shards[0].memory_bytes == none.memory_bytes());
+    CHECK(none.shards[1].memory_bytes == optimizer.memory_bytes());
+    CHECK(none.shards[2].memory_bytes == parameters.memory_bytes());
+    CHECK(none.shards[2].sent_bytes_per_step == parameters.sent_bytes_per_step);
+    CHECK(plan_on(4, {{"comm.reduction", "mpi"}}).shards.size() == 1);
+    CHECK(plan_on(4, {{"training.arithmetic", "bf16"}}).shards.size() == 2);
+}
+
 TEST_CASE("plan: steps end at whichever bound comes first, and smaller buckets are more") {
     CHECK(plan_on(1, {{"training.max_steps", "4"}}).steps == 4);
     CHECK(plan_on(1, {{"training.max_steps", "40"}}).steps == 6);

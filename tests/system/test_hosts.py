@@ -64,15 +64,24 @@ class ThePromise(HostsTest):
                                   (("--comm.bucket_mib", "0.0001"), {"hosts": (2, 1)})])
 
 
+    def test_sharded_over_hosts(self):
+        dealt_round = ("--map-by", "node")
+        shards = [("--comm.shard", "optimizer"), ("--comm.shard", "parameters"),
+                  ("--comm.shard", "parameters", "--comm.bucket_mib", "0.0001")]
+        self.assert_equal_traces([(shard, how) for shard in shards
+                                  for how in ({"hosts": (1, 1)}, {"hosts": (2, 1, 1)},
+                                              {"hosts": (2, 2), "options": dealt_round})])
+
+
 class Traffic(HostsTest):
-    def sent_per_step(self, hosts, leaves):
+    def sent_per_step(self, hosts, leaves, *arguments):
         """Bytes that left each host for one step: the difference of two runs, which takes out what starts them."""
         self.write("traffic.ini", TRAFFIC_CONFIG)
         sent = []
         for steps in (4, 24):
             before = self.hosts.sent_bytes()
             self.train("traffic.ini", "run", "--run.overwrite", "true", "--training.max_steps", steps,
-                       "--training.global_batch", LEAF * leaves, hosts=hosts)
+                       "--training.global_batch", LEAF * leaves, *arguments, hosts=hosts)
             sent.append([after - first for first, after in zip(before, self.hosts.sent_bytes(), strict=True)])
         return [(long - short) / 20 for short, long in zip(*sent, strict=True)][:len(hosts)]
 
@@ -83,6 +92,16 @@ class Traffic(HostsTest):
                 expected = (sums + 1) * (len(hosts) - 1) / len(hosts) * PARAMETERS * 4
                 for host, sent in enumerate(self.sent_per_step(hosts, leaves)):
                     self.assertAlmostEqual(sent / expected, 1, delta=0.1, msg=f"host {host}")
+
+    def test_sharding_moves_no_more_where_the_parameters_are_one_bucket(self):
+        # Gradients are scattered and parameters gathered, once, as the sums would be.
+        for shard in ("optimizer", "parameters"):
+            for hosts, leaves, sums in (((1, 1), 4, 1), ((1, 1), 6, 2), ((1, 1, 1), 6, 1)):
+                with self.subTest(shard=shard, hosts=hosts, leaves=leaves):
+                    expected = (sums + 1) * (len(hosts) - 1) / len(hosts) * PARAMETERS * 4
+                    sent = self.sent_per_step(hosts, leaves, "--comm.shard", shard, "--comm.bucket_mib", "100")
+                    for host, bytes_sent in enumerate(sent):
+                        self.assertAlmostEqual(bytes_sent / expected, 1, delta=0.1, msg=f"host {host}")
 
 
 if __name__ == "__main__":

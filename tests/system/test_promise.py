@@ -112,6 +112,20 @@ class ThePromise(PromiseTest):
         bf16 = ("--training.arithmetic", "bf16")
         self.assert_equal_traces([((*bf16, "--training.micro_batch", "8"), {"ranks": 2})], expected=self.trace(*bf16))
 
+    def test_sharded_over_any_number_of_ranks(self):
+        # 0.0001 MiB: a bucket for each layer, of which the ranks own slices; 1 MiB: one bucket for all.
+        self.assert_equal_traces([(("--comm.shard", shard, "--comm.bucket_mib", size), {"ranks": ranks})
+                                  for shard in ("optimizer", "parameters") for size in ("0.0001", "1")
+                                  for ranks in (1, 2, 3, 4, 7)])
+
+    def test_sharded_in_the_ways_that_go_together(self):
+        self.assert_equal_traces([(("--comm.shard", "optimizer", "--training.micro_batch", "16"), {"ranks": 3})])
+        bf16 = ("--training.arithmetic", "bf16")
+        self.assert_equal_traces([((*bf16, "--comm.shard", "optimizer"), {"ranks": 3})], expected=self.trace(*bf16))
+        self.write("small.ini", CONFIG.replace("name = sgd\nlearning_rate = 0.05\nmomentum = 0.9",
+                                               "name = adam\nlearning_rate = 0.01"))
+        self.assert_equal_traces([(("--comm.shard", shard), {"ranks": 3}) for shard in ("optimizer", "parameters")])
+
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])

@@ -89,7 +89,7 @@ TEST_CASE("parameter blocks lie in order, each on a cache line, and a layer's ra
 
 TEST_CASE("initial weights depend on seed, layer and index alone, and fill their range") {
     std::vector<float> weight(4001);
-    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, weight);
+    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, 0, weight);
     const float bound = std::sqrt(6.0F / 150.0F);
     const auto [least, most] = std::ranges::minmax(weight);
     CHECK(least >= -bound);
@@ -102,11 +102,20 @@ TEST_CASE("initial weights depend on seed, layer and index alone, and fill their
     CHECK(std::fabs(mean) < 0.04 * double{bound});
 
     std::vector<float> shorter(1000);
-    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, shorter);
+    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, 0, shorter);
     CHECK(std::equal(shorter.begin(), shorter.end(), weight.begin()));
+    // Any slice alone, wherever it cuts the stream's blocks of four.
+    for (const std::size_t first : {1, 2, 3, 4, 501}) {
+        for (const std::size_t count : {0, 1, 2, 3, 6}) {
+            std::vector<float> slice(count);
+            draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, first, slice);
+            CHECK(
+                std::equal(slice.begin(), slice.end(), weight.begin() + static_cast<std::ptrdiff_t>(first)));
+        }
+    }
     std::vector<float> other(1000);
-    draw_weights(Initialiser::kGlorot, 4, 1, 100, 50, other);
+    draw_weights(Initialiser::kGlorot, 4, 1, 100, 50, 0, other);
     CHECK(other != shorter);
-    draw_weights(Initialiser::kGlorot, 3, 2, 100, 50, other);
+    draw_weights(Initialiser::kGlorot, 3, 2, 100, 50, 0, other);
     CHECK(other != shorter);
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "core/arithmetic/threads.h"
@@ -14,7 +15,11 @@ using namespace lockstep;
 namespace {
 
 constexpr std::size_t kSize = 48;
-constexpr ArenaRange kTensors[]{{0, 20}, {32, 16}};  // a gap between them, as in an arena
+struct Tensor {
+    std::size_t first;
+    std::size_t count;
+};
+constexpr Tensor kTensors[]{{0, 20}, {32, 16}};  // a gap between them, as in an arena
 constexpr float kMeanFactor = 1.0F / 7.0F;
 constexpr int kSteps = 3;
 
@@ -35,7 +40,9 @@ std::vector<float> trained(const OptimizerOptions& options, bool last_tensor_fir
         const std::vector<float> gradient = gradient_of_step(step);
         const UpdateStep update{static_cast<std::size_t>(step), options.learning_rate, kMeanFactor};
         for (const std::size_t i : {0, 1}) {
-            optimizer->update(update, kTensors[last_tensor_first ? 1 - i : i], gradient, w);
+            const auto [first, count] = kTensors[last_tensor_first ? 1 - i : i];
+            optimizer->update(update, first, std::span(gradient).subspan(first, count),
+                              std::span(w).subspan(first, count));
         }
     }
     return w;
@@ -49,7 +56,7 @@ std::vector<double> reference(const OptimizerOptions& o) {
     std::vector<double> v(kSize);
     for (int step = 1; step <= kSteps; ++step) {
         const std::vector<float> gradient = gradient_of_step(step);
-        for (const ArenaRange tensor : kTensors) {
+        for (const Tensor tensor : kTensors) {
             for (std::size_t i = tensor.first; i < tensor.first + tensor.count; ++i) {
                 const double g = double{gradient[i]} * double{kMeanFactor};
                 if (o.name == "sgd") {
