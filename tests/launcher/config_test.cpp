@@ -153,7 +153,7 @@ TEST_CASE("config: what cannot be sharded is refused") {
     CHECK(contains(refusal_of("parameters", "training.micro_batch", "32"), "choose optimizer"));
     CHECK(refusal_of("optimizer", "training.arithmetic", "bf16").empty());
     CHECK(refusal_of("optimizer", "training.micro_batch", "32").empty());
-    CHECK(contains(refusal_of("parameter", "training.leaf", "32"), "did you mean parameters"));
+    CHECK(contains(refusal_of("parameter", "training.leaf", "32"), "did you mean 'parameters'"));
 }
 
 TEST_CASE("config: a key of another optimizer is refused, its default is not") {
