@@ -28,12 +28,14 @@ struct ShardBounds {
 };
 ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::size_t rank, std::size_t ranks);
 
-/// What a rank does of one batch: its share, and the pieces in which that goes through the network.
+/// What a rank does of one batch, and of every other one of that size: its share, and the pieces in which
+/// that goes through the network.
 struct ShardWork {
     ShardWork(const BatchPlan& plan, const Batch& batch, std::size_t micro_batch, std::size_t rank,
               std::size_t ranks);
 
     std::size_t batch_samples;  ///< of the whole batch
+    std::size_t first;          ///< of the share's samples, within the batch
     Shard shard;
     std::vector<ShardPiece> pieces;  ///< at least one
 };

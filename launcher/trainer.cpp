@@ -37,6 +37,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
       bounds_(shard_bounds(plan_, config.training.micro_batch, comm.rank(), comm.size())),
       reader_(*data_.train, bounds_.piece_samples),
+      whole_batch_(plan_, plan_.batch(0, 0), config.training.micro_batch, comm.rank(), comm.size()),
+      last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), config.training.micro_batch,
+                  comm.rank(), comm.size()),
       replica_(comm, replica_options(config, spec, bounds_)) {}
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -79,8 +82,8 @@ Score Trainer::epoch(Journal& journal) {
 }
 
 SampleMetrics Trainer::step(const Batch& batch) {
-    const ShardWork work(plan_, batch, config_.training.micro_batch, comm_.rank(), comm_.size());
-    const auto indices = std::span(order_).subspan(work.shard.first, work.shard.samples);
+    const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
+    const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
         return reader_.read(indices.subspan(first, count));
     };

@@ -60,6 +60,8 @@ class Trainer {
     BatchPlan plan_;
     ShardBounds bounds_;
     SampleReader reader_;
+    ShardWork whole_batch_;
+    ShardWork last_batch_;  // of an epoch, which may be shorter
     Replica replica_;
     std::vector<std::uint64_t> order_;  // of the epoch at hand
     RunPosition at_;

@@ -54,6 +54,17 @@ class NotFinite(ProgramTest):
     def test_weights_that_overflow_in_the_last_step_are_found(self):
         self.assert_stops(("step", "layer", "weights"), "--optimizer.learning_rate", "3e38", "--training.max_steps", "2")
 
+    def test_sharding_says_the_same(self):
+        said = {}
+        for shard in ("none", "optimizer", "parameters"):
+            outcome = self.lockstep("train", "config.ini", "--run.dir", shard, "--comm.shard", shard,
+                                    "--comm.bucket_mib", "0.0001", "--optimizer.learning_rate", "3e38", ranks=3)
+            self.assertEqual(outcome.code, NUMERICAL, outcome)
+            said[shard] = outcome.messages()
+        self.assertEqual(len(said["none"]), 1, said)
+        self.assertEqual(said["optimizer"], said["none"])
+        self.assertEqual(said["parameters"], said["none"])
+
     def test_sums_that_overflow_are_told_from_weights_and_data(self):
         # Both are finite, but 16 times 3e38 times a weight is not. Either sign, or ReLU might silence it.
         _, labels = samples(24)
