@@ -126,11 +126,17 @@ class TorchSteps:
         loss.backward()
         self.optimizer.step()
 
-    def median_seconds(self, seconds):
+    def replace_model(self, wrapped):
+        """Steps of `wrapped` instead, which holds the same parameters."""
+        self.model = wrapped
+
+    def median_seconds(self, seconds, goes_on=None):
+        """goes_on(measured) decides after every FEWEST_STEPS whether there are more."""
+        goes_on = goes_on or (lambda measured: measured < seconds)
         for _ in range(WARM_UP_STEPS):
             self.step()
         times = []
-        while len(times) < FEWEST_STEPS or sum(times) < seconds:
+        while len(times) % FEWEST_STEPS or not times or goes_on(sum(times)):
             start = time.perf_counter()
             self.step()
             times.append(time.perf_counter() - start)

@@ -147,6 +147,7 @@ void product_tiles(const Bf16ProductTask& t, const typename Engine::Value* a, Cu
             Engine::add(of_a, a, b, run, whole);
             copy_rows(edge, kBf16PanelCols, tile.size, cols, c);
         }
+        t.pause.take();
     }
 }
 

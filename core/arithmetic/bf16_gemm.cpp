@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "core/arithmetic/bf16_kernels.h"
+#include "core/arithmetic/pause.h"
 #include "core/arithmetic/product_parts.h"
 #include "core/arithmetic/split_guard.h"
 
@@ -57,7 +58,8 @@ void multiply(ConstMatrix a, const RightOperand& b, Matrix c, const Finish& fini
                            finish_rows(ResultPart{whole.row + row, rows, whole.col, whole.cols});
                        },
                    .context = &context,
-                   .scratch = product_scratch()});
+                   .scratch = product_scratch(),
+                   .pause = current_pause()});
     });
 }
 
@@ -195,7 +197,8 @@ void bf16_weight_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf, Ma
                                        .x = {x.data + part.row, x.stride},
                                        .delta = {delta.data + part.col, delta.stride},
                                        .dw = {dw.data + part.row * dw.stride + part.col, dw.stride},
-                                       .scratch = product_scratch()},
+                                       .scratch = product_scratch(),
+                                       .pause = current_pause()},
                            .leaf_done =
                                [](const void* of, std::size_t l, const TileRange& tile, const Rows& values) {
                                    const auto& [of_leaf, whole] = *static_cast<const Context*>(of);

@@ -184,6 +184,7 @@ struct GradientBlock {
                 if (is_last<typename Engine::Form>(chunk, t.samples))
                     finish_tile(stack, g.units, kTile, tile.size, width, dw);
             }
+            t.pause.take();
         }
     }
 };

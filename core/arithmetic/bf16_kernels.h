@@ -74,6 +74,7 @@ struct Bf16ProductTask {
     void (*finish)(const void* context, std::size_t row, std::size_t rows);
     const void* context;
     float* scratch;  // (kScratch_floats)
+    Pause pause;
 };
 
 /// Rows and columns of a result.

@@ -6,6 +6,7 @@
 
 #include "core/arithmetic/buffer.h"
 #include "core/arithmetic/kernels.h"
+#include "core/arithmetic/pause.h"
 #include "core/arithmetic/product_parts.h"
 
 namespace lockstep {
@@ -36,7 +37,8 @@ void dense_forward(ConstMatrix x, ConstMatrix w, std::span<const float> bias, Ac
                    .bias = bias.empty() ? nullptr : bias.data() + p.col,
                    .f = f,
                    .y = {y.data + p.row * y.stride + p.col, y.stride},
-                   .scratch = product_scratch()});
+                   .scratch = product_scratch(),
+                   .pause = current_pause()});
     });
 }
 
@@ -58,7 +60,8 @@ void dense_input_delta(ConstMatrix delta, ConstMatrix w, Activation f, ConstMatr
                        .f = f,
                        .x = x_part,
                        .below = {below.data + p.row * below.stride + p.col, below.stride},
-                       .scratch = product_scratch()});
+                       .scratch = product_scratch(),
+                       .pause = current_pause()});
     });
 }
 
@@ -79,7 +82,8 @@ void dense_weight_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf, M
                            .x = {x.data + p.row, x.stride},
                            .delta = {delta.data + p.col, delta.stride},
                            .dw = {dw.data + p.row * dw.stride + p.col, dw.stride},
-                           .scratch = product_scratch()});
+                           .scratch = product_scratch(),
+                           .pause = current_pause()});
     });
 }
 

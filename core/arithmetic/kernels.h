@@ -25,6 +25,15 @@ struct Rows {
 /// Floats of scratch memory that a product may write to; the kernels' block sizes are chosen to fit.
 inline constexpr std::size_t kScratch_floats = std::size_t{1} << 21;
 
+/// A call that a kernel makes now and then; none where null. See pause.h.
+struct Pause {
+    void (*run)(const void* context);
+    const void* context;
+    void take() const {
+        if (run != nullptr) run(context);
+    }
+};
+
 /// y = f(x · w + bias), see dense_forward in gemm.h.
 struct ForwardTask {
     std::size_t samples, inputs, outputs;
@@ -34,6 +43,7 @@ struct ForwardTask {
     Activation f;
     Rows y;          // (samples, outputs)
     float* scratch;  // (kScratch_floats)
+    Pause pause;
 };
 
 /// below = (delta · wᵀ) ⊙ f'(x), see dense_input_delta.
@@ -45,6 +55,7 @@ struct InputDeltaTask {
     ConstRows x;     // (samples, inputs)
     Rows below;      // (samples, inputs)
     float* scratch;  // (kScratch_floats)
+    Pause pause;
 };
 
 /// dw = tree over leaves of xᵀ · delta, see dense_weight_gradient. samples > 0.
@@ -55,6 +66,7 @@ struct WeightGradientTask {
     ConstRows delta;  // (samples, outputs)
     Rows dw;          // (inputs, outputs)
     float* scratch;   // (kScratch_floats)
+    Pause pause;
 };
 
 /// db = tree over leaves of the column sums of delta, see dense_bias_gradient. samples > 0.

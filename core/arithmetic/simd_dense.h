@@ -48,7 +48,8 @@ void forward_simd(const ForwardTask& t) {
                                           .c = t.y,
                                           .leaf = 0,
                                           .epilogue = needed ? &epilogue : nullptr,
-                                          .scratch = t.scratch});
+                                          .scratch = t.scratch,
+                                          .pause = t.pause});
 }
 
 void input_delta_simd(const InputDeltaTask& t) {
@@ -64,7 +65,8 @@ void input_delta_simd(const InputDeltaTask& t) {
          .c = t.below,
          .leaf = 0,
          .epilogue = t.f.kind != ActivationKind::kIdentity ? &epilogue : nullptr,
-         .scratch = t.scratch});
+         .scratch = t.scratch,
+         .pause = t.pause});
 }
 
 void weight_gradient_simd(const WeightGradientTask& t) {
@@ -78,7 +80,8 @@ void weight_gradient_simd(const WeightGradientTask& t) {
                                            .c = t.dw,
                                            .leaf = t.leaf,
                                            .epilogue = nullptr,
-                                           .scratch = t.scratch});
+                                           .scratch = t.scratch,
+                                           .pause = t.pause});
 }
 
 /// One register of columns: the sums of its leaves, added as in gradient_tile.

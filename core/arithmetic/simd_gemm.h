@@ -53,6 +53,7 @@ struct Product {
     std::size_t leaf;  // of the weight gradient
     const Epilogue* epilogue;
     float* scratch;
+    Pause pause;
 };
 
 /// How a product is blocked. Loops, outermost first: column blocks, row groups, depth blocks, row blocks,
@@ -241,6 +242,7 @@ void run_tiles(const Product& p, const Plan& plan, const Block& block, float* pa
                 p.epilogue->run(*p.epilogue, p.c, row, col, tile.size, width);
             }
         }
+        p.pause.take();
     }
 }
 

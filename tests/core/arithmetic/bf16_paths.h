@@ -93,7 +93,8 @@ inline void multiply(const Bf16Kernels& k, ConstMatrix a, const Packed& b, Matri
                {c.data, c.stride},
                no_finish,
                nullptr,
-               scratch.data()});
+               scratch.data(),
+               {}});
 }
 
 inline void gradient(const Bf16Kernels& k, ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw) {
@@ -105,7 +106,8 @@ inline void gradient(const Bf16Kernels& k, ConstMatrix x, ConstMatrix delta, std
                         {x.data, x.stride},
                         {delta.data, delta.stride},
                         {dw.data, dw.stride},
-                        scratch.data()},
+                        scratch.data(),
+                        {}},
                        nullptr,
                        nullptr});
 }

@@ -3,10 +3,13 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <thread>
 
+#include "core/arithmetic/bf16_gemm.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/arithmetic/gemm.h"
+#include "core/arithmetic/pause.h"
 #include "core/error.h"
 #include "tests/core/arithmetic/bits.h"
 
@@ -139,6 +142,53 @@ TEST_CASE("ContractFloatMode: denormals are flushed inside and kept outside") {
         CHECK(halved_smallest() == 0.0F);
     }
     CHECK(halved_smallest() > 0.0F);
+}
+
+TEST_CASE("pauses: a thread's products give turns while asked to, and no other thread's do") {
+    const ContractFloatMode mode;
+    const std::size_t n = 200;
+    const std::vector<float> a(n * n, 1.0F);
+    std::vector<float> c(n * n);
+    const ConstMatrix operand(a.data(), n, n);
+    const Matrix result(c.data(), n, n);
+    PackedWeights packed(n, n, true);
+    std::atomic<int> turns{0};
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<bool> elsewhere{false};
+    const std::function<void()> count = [&] {
+        ++turns;
+        if (std::this_thread::get_id() != caller) elsewhere = true;
+    };
+    const std::array<std::function<void()>, 6> products{
+        [&] { dense_forward(operand, operand, {}, {}, result); },
+        [&] { dense_input_delta(operand, operand, {}, operand, result); },
+        [&] { dense_weight_gradient(operand, operand, 32, result); },
+        [&] { bf16_forward(operand, packed, {}, {}, result); },
+        [&] { bf16_input_delta(operand, packed, {}, operand, result); },
+        [&] { bf16_weight_gradient(operand, operand, 32, result); }};
+    for (const InstructionSet isa : vector_sets()) {
+        const UseInstructionSet use(isa);
+        packed.pack(operand);
+        for (const int threads : {1, 2}) {
+            const UseThreads use_threads(threads);
+            for (std::size_t i = 0; i < products.size(); ++i) {
+                INFO(where(isa, fmt::format("{} threads, product {}", threads, i)));
+                turns = 0;
+                products[i]();
+                CHECK(turns == 0);
+                {
+                    const PausesFor pauses(count);
+                    products[i]();
+                }
+                // A turn for each panel of 32 columns, or wider, of the caller's part.
+                CHECK(turns >= 2);
+                CHECK_FALSE(elsewhere);
+                turns = 0;
+                products[i]();
+                CHECK(turns == 0);
+            }
+        }
+    }
 }
 
 TEST_CASE("set_thread_count: less than one is refused") {
