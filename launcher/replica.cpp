@@ -46,7 +46,6 @@ ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::si
 ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, std::size_t micro_batch, std::size_t rank,
                      std::size_t ranks)
     : batch_samples(batch.samples),
-      first(0),
       shard(plan.shard(batch, rank, ranks)),
       pieces(plan.pieces(batch, shard, rank, micro_batch)) {
     first = shard.first - batch.first;

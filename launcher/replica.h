@@ -35,7 +35,7 @@ struct ShardWork {
               std::size_t ranks);
 
     std::size_t batch_samples;  ///< of the whole batch
-    std::size_t first;          ///< of the share's samples, within the batch
+    std::size_t first = 0;      ///< of the share's samples, within the batch
     Shard shard;
     std::vector<ShardPiece> pieces;  ///< at least one
 };
