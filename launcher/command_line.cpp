@@ -7,11 +7,13 @@
 #include <boost/program_options.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <sstream>
 
 #include "core/error.h"
 #include "core/number.h"
 #include "core/spelling.h"
+#include "core/training/optimizer.h"
 #include "launcher/options_table.h"
 
 namespace lockstep {
@@ -36,7 +38,7 @@ constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
     OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
-    OwnFlag{"optimizer", "NAME", "step: sgd or adam; sgd where not given"},
+    OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
@@ -126,11 +128,15 @@ po::parsed_options parse(const Subcommand& subcommand, const std::vector<std::st
     }
 }
 
-std::string one_of(std::string_view flag, const std::string& value,
-                   std::initializer_list<std::string_view> valid) {
+std::string one_of(std::string_view flag, const std::string& value, std::span<const std::string_view> valid) {
     if (std::ranges::find(valid, value) != valid.end()) return value;
     throw ConfigError(fmt::format("--{} {}: must be one of {}{}", flag, value, fmt::join(valid, ", "),
-                                  did_you_mean(value, std::span(valid.begin(), valid.size()))));
+                                  did_you_mean(value, valid)));
+}
+
+std::string one_of(std::string_view flag, const std::string& value,
+                   std::initializer_list<std::string_view> valid) {
+    return one_of(flag, value, std::span(valid.begin(), valid.size()));
 }
 
 std::size_t rank_number(const std::string& value) {
@@ -176,7 +182,7 @@ void set_bench_flag(BenchInput& bench, const std::string& name, const std::strin
     if (name == "layers" && !value.empty()) bench.layers = layer_sizes(value);
     if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value);
     if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16", "fp32_amx"});
-    if (name == "optimizer") bench.optimizer = one_of(name, value, {"sgd", "adam"});
+    if (name == "optimizer") bench.optimizer = one_of(name, value, optimizer_names());
     if (name == "threads") bench.threads = positive<std::size_t>(name, value);
     if (name == "seconds") bench.seconds = positive<double>(name, value);
     if (name == "shape") bench.shape = product_shape(value);

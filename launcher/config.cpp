@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <iterator>
 
 #include "core/error.h"
 #include "core/number.h"
@@ -87,27 +89,45 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     return training;
 }
 
-/// A key that only another optimizer reads was meant to do something, and would not.
-void refuse_keys_of_others(const ResolvedOptions& options, std::string_view owner,
-                           std::initializer_list<std::string_view> keys) {
-    if (options.text("optimizer.name") == owner) return;
-    for (const std::string_view key : keys) {
-        if (!options.given(key)) continue;
+bool reads_key(std::string_view optimizer, std::string_view key) {
+    return std::ranges::find(optimizer_keys(optimizer), key) != optimizer_keys(optimizer).end();
+}
+
+/// A key that only other optimizers read was meant to do something, and would not.
+void refuse_keys_of_others(const ResolvedOptions& options) {
+    constexpr std::array<std::string_view, 8> kKeys{"momentum", "rho",           "beta1",        "beta2",
+                                                    "epsilon",  "epsilon_place", "weight_decay", "trust"};
+    const std::string& name = options.text("optimizer.name");
+    for (const std::string_view word : kKeys) {
+        const std::string key = fmt::format("optimizer.{}", word);
+        if (!options.given(key) || reads_key(name, word)) continue;
+        std::vector<std::string_view> owners;
+        std::ranges::copy_if(optimizer_names(), std::back_inserter(owners),
+                             [&](std::string_view owner) { return reads_key(owner, word); });
         throw ConfigError(
             fmt::format("{}: belongs to optimizer.name = {}, but {} is chosen; remove the key or choose {}",
-                        options.place(key), owner, options.text("optimizer.name"), owner));
+                        options.place(key), fmt::join(owners, ", "), name,
+                        owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
     }
 }
 
+EpsilonPlace parse_epsilon_place(const std::string& text) {
+    const auto place = std::ranges::find(epsilon_places(), text) - epsilon_places().begin();
+    return static_cast<EpsilonPlace>(place);
+}
+
 OptimizerOptions make_optimizer_options(const ResolvedOptions& options) {
-    refuse_keys_of_others(options, "sgd", {"optimizer.momentum"});
-    refuse_keys_of_others(options, "adam", {"optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"});
+    refuse_keys_of_others(options);
     return {.name = options.text("optimizer.name"),
             .learning_rate = number<float>(options, "optimizer.learning_rate"),
             .momentum = number<float>(options, "optimizer.momentum"),
+            .rho = number<float>(options, "optimizer.rho"),
             .beta1 = number<float>(options, "optimizer.beta1"),
             .beta2 = number<float>(options, "optimizer.beta2"),
-            .epsilon = number<float>(options, "optimizer.epsilon")};
+            .epsilon = number<float>(options, "optimizer.epsilon"),
+            .epsilon_place = parse_epsilon_place(options.text("optimizer.epsilon_place")),
+            .weight_decay = number<float>(options, "optimizer.weight_decay"),
+            .trust = number<float>(options, "optimizer.trust")};
 }
 
 Sharding make_sharding(const ResolvedOptions& options) {

@@ -114,8 +114,10 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
     const bool sharded = config.comm.sharding == Sharding::kParameters;
     report.parameter_bytes = sharded ? shares.owned_bytes + shares.read_bytes : arena_bytes;
     // Of size 0: only its bookkeeping is asked.
+    const auto optimizer = make_optimizer(config.optimizer, 0);
+    // Whole layers are gathered in an arena of their own.
     report.optimizer_bytes = (config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes) *
-                             make_optimizer(config.optimizer, 0)->state_per_parameter();
+                             (optimizer->state_per_parameter() + (optimizer->needs_whole_layers() ? 1 : 0));
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
     std::size_t arenas = 1;

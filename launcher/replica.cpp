@@ -67,6 +67,7 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     }
     const bool all = sharding() == Sharding::kNone;
     optimizer_ = make_optimizer(options.optimizer, all ? network_.layout().arena_size() : owned);
+    if (optimizer_->needs_whole_layers()) whole_sums_ = Buffer<float>(network_.layout().arena_size());
     draw_parameters();
 }
 
@@ -143,10 +144,12 @@ void Replica::finish_update() {
             const std::span<const float> values = arena.subspan(slice.begin, slice.count);
             if (sharding() == Sharding::kOptimizer) {
                 std::ranges::copy(values, parameters.begin());
+            } else if (optimizer_->needs_whole_layers()) {
+                std::ranges::copy(values, whole_sums_.span().subspan(slice.begin, slice.count).begin());
             } else {
                 optimizer_->update(step_, slice.begin, values, parameters);
             }
-            pack_updated({slice.begin, slice.count});
+            finish_layers({slice.begin, slice.count});
         }
         seconds_.optimizer += watch.lap();
     }
@@ -205,7 +208,7 @@ void Replica::backward(const ShardPiece& piece, bool last) {
     network_.backward(*source_, samples_.x, options_.leaf, piece.part_samples, work_, sink);
 }
 
-void Replica::pack_updated(ArenaRange range) {
+void Replica::finish_layers(ArenaRange range) {
     for (std::size_t l = 0; l < to_update_.size(); ++l) {
         const ArenaRange layer = network_.layout().layer_range(l);
         const std::size_t begin = std::max(layer.first, range.first);
@@ -213,6 +216,10 @@ void Replica::pack_updated(ArenaRange range) {
         if (begin >= end) continue;
         to_update_[l] -= end - begin;
         if (to_update_[l] > 0) continue;
+        if (optimizer_->needs_whole_layers()) {
+            optimizer_->update(step_, layer.first, whole_sums_.span().subspan(layer.first, layer.count),
+                               parameters_.span().subspan(layer.first, layer.count));
+        }
         network_.pack_layer(l, parameters_.span());
         to_update_[l] = layer.count;
     }

@@ -90,8 +90,9 @@ class Replica {
 
   private:
     void backward(const ShardPiece& piece, bool last);
-    /// Packs every layer whose last parameters were just updated with `range`: while they are in cache.
-    void pack_updated(ArenaRange range);
+    /// Finishes every layer of which `range` came last, while it is in cache: the step of an optimizer that
+    /// needs the whole layer, and the packing.
+    void finish_layers(ArenaRange range);
 
     class Sink;
 
@@ -112,6 +113,7 @@ class Replica {
     std::vector<std::size_t>
         first_owned_;  // (buckets) where this rank's elements begin in optimizer_'s state
     std::unique_ptr<Optimizer> optimizer_;
+    Buffer<float> whole_sums_;  // gradient sums, slice by slice, where the optimizer needs whole layers
     std::unique_ptr<ShardedValues> sharded_;
     std::unique_ptr<ParameterSource> source_;
     UpdateStep step_;  // at hand

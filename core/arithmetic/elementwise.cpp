@@ -1,11 +1,13 @@
 // The operations of elementwise.h: checks, shares values and rows among threads, and calls the kernels.
 #include "core/arithmetic/elementwise.h"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 
 #include "core/arithmetic/buffer.h"
 #include "core/arithmetic/kernels.h"
+#include "core/arithmetic/leaf_tree.h"
 #include "core/arithmetic/threads.h"
 
 namespace lockstep {
@@ -103,17 +105,91 @@ bool all_finite(std::span<const float> values) {
     return finite.load(std::memory_order_relaxed);
 }
 
+void add_scaled(std::span<float> into, float factor, std::span<const float> from) {
+    require(into.size() == from.size(), "add_scaled: sizes differ");
+    const Kernels& k = kernels();
+    share_range(into.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
+        k.add_scaled(into.data() + begin, factor, from.data() + begin, end - begin);
+    });
+}
+
+void scale_values(std::span<float> values, float factor) {
+    const Kernels& k = kernels();
+    share_range(values.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
+        k.scale(values.data() + begin, factor, end - begin);
+    });
+}
+
+double square_sum(std::span<const float> values, std::span<double> block_sums) {
+    const std::size_t blocks = square_blocks(values.size());
+    require(block_sums.size() >= blocks, "square_sum: too few block sums");
+    const Kernels& k = kernels();
+    share_range(blocks, kGrain / kSquareBlock, 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t b = begin; b < end; ++b) {
+            const std::size_t first = b * kSquareBlock;
+            block_sums[b] =
+                k.square_sum(values.data() + first, std::min(kSquareBlock, values.size() - first));
+        }
+    });
+    return tree_sum(std::span<const double>(block_sums.first(blocks)));
+}
+
 void sgd_step(SgdStep step, std::span<const float> gradient_sum, std::span<float> delta, std::span<float> w) {
     require(gradient_sum.size() == w.size() && delta.size() == w.size(), "sgd_step: sizes differ");
     const Kernels& k = kernels();
     share_range(w.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
         k.sgd({.count = end - begin,
                .mean_factor = step.mean_factor,
+               .l2 = step.l2,
                .learning_rate = step.learning_rate,
                .momentum = step.momentum,
+               .nesterov = step.nesterov,
                .gradient_sum = gradient_sum.data() + begin,
                .delta = delta.data() + begin,
                .w = w.data() + begin});
+    });
+}
+
+void adaptive_step(AdaptiveStep step, std::span<const float> gradient_sum, std::span<float> r,
+                   std::span<float> delta, std::span<float> w) {
+    require(gradient_sum.size() == w.size() && r.size() == w.size() &&
+                (delta.empty() || delta.size() == w.size()),
+            "adaptive_step: sizes differ");
+    require(!delta.empty() || w.empty() || step.momentum == 0.0F, "adaptive_step: momentum needs delta");
+    const Kernels& k = kernels();
+    share_range(w.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
+        k.adaptive({.count = end - begin,
+                    .mean_factor = step.mean_factor,
+                    .l2 = step.l2,
+                    .learning_rate = step.learning_rate,
+                    .keep = step.keep,
+                    .gain = step.gain,
+                    .epsilon = step.epsilon,
+                    .momentum = step.momentum,
+                    .inside = step.epsilon_inside,
+                    .gradient_sum = gradient_sum.data() + begin,
+                    .r = r.data() + begin,
+                    .delta = delta.empty() ? nullptr : delta.data() + begin,
+                    .w = w.data() + begin});
+    });
+}
+
+void adadelta_step(AdadeltaStep step, std::span<const float> gradient_sum, std::span<float> r,
+                   std::span<float> s, std::span<float> w) {
+    require(gradient_sum.size() == w.size() && r.size() == w.size() && s.size() == w.size(),
+            "adadelta_step: sizes differ");
+    const Kernels& k = kernels();
+    share_range(w.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
+        k.adadelta({.count = end - begin,
+                    .mean_factor = step.mean_factor,
+                    .l2 = step.l2,
+                    .learning_rate = step.learning_rate,
+                    .rho = step.rho,
+                    .epsilon = step.epsilon,
+                    .gradient_sum = gradient_sum.data() + begin,
+                    .r = r.data() + begin,
+                    .s = s.data() + begin,
+                    .w = w.data() + begin});
     });
 }
 
@@ -125,16 +201,43 @@ void adam_step(AdamStep step, std::span<const float> gradient_sum, std::span<flo
     share_range(w.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
         k.adam({.count = end - begin,
                 .mean_factor = step.mean_factor,
+                .l2 = step.l2,
                 .learning_rate = step.learning_rate,
                 .beta1 = step.beta1,
                 .beta2 = step.beta2,
                 .epsilon = step.epsilon,
                 .correction1 = step.correction1,
                 .correction2 = step.correction2,
+                .shrink = step.shrink,
+                .inside = step.epsilon_inside,
                 .gradient_sum = gradient_sum.data() + begin,
                 .m = m.data() + begin,
                 .v = v.data() + begin,
                 .w = w.data() + begin});
+    });
+}
+
+void lamb_direction(LambDirection step, std::span<const float> gradient_sum, std::span<const float> w,
+                    std::span<float> m, std::span<float> v, std::span<float> direction) {
+    require(gradient_sum.size() == w.size() && m.size() == w.size() && v.size() == w.size() &&
+                direction.size() == w.size(),
+            "lamb_direction: sizes differ");
+    const Kernels& k = kernels();
+    share_range(w.size(), kGrain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
+        k.lamb_direction({.count = end - begin,
+                          .mean_factor = step.mean_factor,
+                          .beta1 = step.beta1,
+                          .beta2 = step.beta2,
+                          .epsilon = step.epsilon,
+                          .correction1 = step.correction1,
+                          .correction2 = step.correction2,
+                          .weight_decay = step.weight_decay,
+                          .inside = step.epsilon_inside,
+                          .gradient_sum = gradient_sum.data() + begin,
+                          .w = w.data() + begin,
+                          .m = m.data() + begin,
+                          .v = v.data() + begin,
+                          .direction = direction.data() + begin});
     });
 }
 

@@ -86,19 +86,51 @@ struct SoftmaxTask {
 
 struct SgdTask {
     std::size_t count;
-    float mean_factor, learning_rate, momentum;
+    float mean_factor, l2, learning_rate, momentum;
+    bool nesterov;
     const float* gradient_sum;
     float* delta;
     float* w;
 };
 
+struct AdaptiveTask {
+    std::size_t count;
+    float mean_factor, l2, learning_rate, keep, gain, epsilon, momentum;
+    bool inside;
+    const float* gradient_sum;
+    float* r;
+    float* delta;  // or null
+    float* w;
+};
+
+struct AdadeltaTask {
+    std::size_t count;
+    float mean_factor, l2, learning_rate, rho, epsilon;
+    const float* gradient_sum;
+    float* r;
+    float* s;
+    float* w;
+};
+
 struct AdamTask {
     std::size_t count;
-    float mean_factor, learning_rate, beta1, beta2, epsilon, correction1, correction2;
+    float mean_factor, l2, learning_rate, beta1, beta2, epsilon, correction1, correction2, shrink;
+    bool inside;
     const float* gradient_sum;
     float* m;
     float* v;
     float* w;
+};
+
+struct LambTask {
+    std::size_t count;
+    float mean_factor, beta1, beta2, epsilon, correction1, correction2, weight_decay;
+    bool inside;
+    const float* gradient_sum;
+    const float* w;
+    float* m;
+    float* v;
+    float* direction;
 };
 
 /// Every operation of gemm.h and elementwise.h on one thread.
@@ -117,7 +149,14 @@ struct Kernels {
     void (*add)(float* into, const float* from, std::size_t count);
     bool (*all_finite)(const float* values, std::size_t count);
     void (*sgd)(const SgdTask&);
+    void (*adaptive)(const AdaptiveTask&);
+    void (*adadelta)(const AdadeltaTask&);
     void (*adam)(const AdamTask&);
+    void (*lamb_direction)(const LambTask&);
+    void (*add_scaled)(float* into, float factor, const float* from, std::size_t count);
+    void (*scale)(float* values, float factor, std::size_t count);
+    /// One block of square_sum in elementwise.h.
+    double (*square_sum)(const float* values, std::size_t count);
     /// See fma_burst in peak.h; what the chains come to goes to *sink.
     std::size_t (*fma_burst)(std::size_t rounds, float* sink);
 };

@@ -109,33 +109,119 @@ bool all_finite_simd(const float* values, std::size_t count) {
     return all_lanes(equal(found, zero()));
 }
 
+/// The batch's mean gradient with that of the L2 term.
+template <class Task, class Access>
+inline Vec gradient_at(const Task& t, std::size_t i, Access access) {
+    const Vec g = access.read(t.gradient_sum + i) * broadcast(t.mean_factor);
+    return t.l2 == 0.0F ? g : fma(broadcast(t.l2), access.read(t.w + i), g);
+}
+
+inline Vec root_of(Vec r, Vec epsilon, bool inside) {
+    return inside ? square_root(r + epsilon) : square_root(r) + epsilon;
+}
+
 void sgd_simd(const SgdTask& t) {
-    const Vec mean_factor = broadcast(t.mean_factor);
     const Vec learning_rate = broadcast(t.learning_rate);
     const Vec momentum = broadcast(t.momentum);
     for_registers(t.count, [&](std::size_t i, auto access) {
-        const Vec g = access.read(t.gradient_sum + i) * mean_factor;
-        const Vec delta = fma(momentum, access.read(t.delta + i), -(learning_rate * g));
+        const Vec step = learning_rate * gradient_at(t, i, access);
+        const Vec delta = fma(momentum, access.read(t.delta + i), -step);
         access.write(t.delta + i, delta);
-        access.write(t.w + i, access.read(t.w + i) + delta);
+        access.write(t.w + i, access.read(t.w + i) + (t.nesterov ? fma(momentum, delta, -step) : delta));
     });
 }
 
+/// The moments of Adam and LAMB, written back; returns those corrected.
+struct Moments {
+    Vec mean, square;
+};
+template <class Task, class Access>
+inline Moments next_moments(const Task& t, std::size_t i, Access access, Vec g) {
+    const Vec m = fma(broadcast(t.beta1), access.read(t.m + i), broadcast(1.0F - t.beta1) * g);
+    const Vec v = fma(broadcast(t.beta2), access.read(t.v + i), broadcast(1.0F - t.beta2) * (g * g));
+    access.write(t.m + i, m);
+    access.write(t.v + i, v);
+    return {m * broadcast(t.correction1), v * broadcast(t.correction2)};
+}
+
 void adam_simd(const AdamTask& t) {
-    const Vec beta1 = broadcast(t.beta1);
-    const Vec beta2 = broadcast(t.beta2);
-    const Vec rest1 = broadcast(1.0F - t.beta1);
-    const Vec rest2 = broadcast(1.0F - t.beta2);
+    for_registers(t.count, [&](std::size_t i, auto access) {
+        const Moments moments = next_moments(t, i, access, gradient_at(t, i, access));
+        const Vec scaled = broadcast(t.learning_rate) * moments.mean;
+        const Vec root = root_of(moments.square, broadcast(t.epsilon), t.inside);
+        access.write(t.w + i, access.read(t.w + i) * broadcast(t.shrink) - scaled / root);
+    });
+}
+
+void lamb_direction_simd(const LambTask& t) {
     for_registers(t.count, [&](std::size_t i, auto access) {
         const Vec g = access.read(t.gradient_sum + i) * broadcast(t.mean_factor);
-        const Vec m = fma(beta1, access.read(t.m + i), rest1 * g);
-        const Vec v = fma(beta2, access.read(t.v + i), rest2 * (g * g));
-        access.write(t.m + i, m);
-        access.write(t.v + i, v);
-        const Vec scaled = broadcast(t.learning_rate) * (m * broadcast(t.correction1));
-        const Vec root = square_root(v * broadcast(t.correction2));
-        access.write(t.w + i, access.read(t.w + i) - scaled / (root + broadcast(t.epsilon)));
+        const Moments moments = next_moments(t, i, access, g);
+        const Vec root = root_of(moments.square, broadcast(t.epsilon), t.inside);
+        access.write(t.direction + i,
+                     fma(broadcast(t.weight_decay), access.read(t.w + i), moments.mean / root));
     });
+}
+
+void adaptive_simd(const AdaptiveTask& t) {
+    const Vec momentum = broadcast(t.momentum);
+    for_registers(t.count, [&](std::size_t i, auto access) {
+        const Vec g = gradient_at(t, i, access);
+        const Vec r = fma(broadcast(t.keep), access.read(t.r + i), broadcast(t.gain) * (g * g));
+        access.write(t.r + i, r);
+        const Vec step = broadcast(t.learning_rate) * g / root_of(r, broadcast(t.epsilon), t.inside);
+        const Vec w = access.read(t.w + i);
+        if (t.delta == nullptr) {
+            access.write(t.w + i, w - step);
+        } else {
+            const Vec delta = fma(momentum, access.read(t.delta + i), -step);
+            access.write(t.delta + i, delta);
+            access.write(t.w + i, w + delta);
+        }
+    });
+}
+
+void adadelta_simd(const AdadeltaTask& t) {
+    const Vec rho = broadcast(t.rho);
+    const Vec rest = broadcast(1.0F - t.rho);
+    const Vec epsilon = broadcast(t.epsilon);
+    for_registers(t.count, [&](std::size_t i, auto access) {
+        const Vec g = gradient_at(t, i, access);
+        const Vec r = fma(rho, access.read(t.r + i), rest * (g * g));
+        const Vec s = access.read(t.s + i);
+        const Vec d = square_root(s + epsilon) / square_root(r + epsilon) * g;
+        access.write(t.r + i, r);
+        access.write(t.s + i, fma(rho, s, rest * (d * d)));
+        access.write(t.w + i, fma(broadcast(-t.learning_rate), d, access.read(t.w + i)));
+    });
+}
+
+void add_scaled_simd(float* into, float factor, const float* from, std::size_t count) {
+    for_registers(count, [&](std::size_t i, auto access) {
+        access.write(into + i, fma(broadcast(factor), access.read(from + i), access.read(into + i)));
+    });
+}
+
+void scale_simd(float* values, float factor, std::size_t count) {
+    map(values, values, count, [factor = broadcast(factor)](Vec v) { return v * factor; });
+}
+
+/// Sixteen chains at a time: a loop that the compiler puts into registers as it is, since no order changes.
+double square_sum_simd(const float* values, std::size_t count) {
+    double chain[16] = {};
+    std::size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        for (std::size_t l = 0; l < 16; ++l) {
+            chain[l] += static_cast<double>(values[i + l]) * static_cast<double>(values[i + l]);
+        }
+    }
+    for (std::size_t l = 0; i + l < count; ++l) {
+        chain[l] += static_cast<double>(values[i + l]) * static_cast<double>(values[i + l]);
+    }
+    for (std::size_t half = 8; half > 0; half /= 2) {
+        for (std::size_t l = 0; l < half; ++l) chain[l] += chain[l + half];
+    }
+    return chain[0];
 }
 
 }  // namespace

@@ -22,7 +22,13 @@ inline void fill_simd(Kernels& table) {
     table.add = add_simd;
     table.all_finite = all_finite_simd;
     table.sgd = sgd_simd;
+    table.adaptive = adaptive_simd;
+    table.adadelta = adadelta_simd;
     table.adam = adam_simd;
+    table.lamb_direction = lamb_direction_simd;
+    table.add_scaled = add_scaled_simd;
+    table.scale = scale_simd;
+    table.square_sum = square_sum_simd;
     table.fma_burst = fma_burst_simd;
 }
 

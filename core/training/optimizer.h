@@ -1,5 +1,5 @@
-// The rules that turn a batch's summed gradient into new parameters. Element-wise: any slice can be updated
-// alone.
+// The rules that turn a batch's summed gradient into new parameters. Most are element-wise: any slice can be
+// updated alone. Those that scale a step by a layer's norms need the layer as a whole.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,25 @@
 
 namespace lockstep {
 
-/// The [optimizer] section. Which fields a rule uses: sgd momentum; adam beta1, beta2, epsilon; both
-/// learning_rate.
+/// Where ε (the lecture's δ) stands in a division by √r.
+///   kInside   −η / √(r + ε), the lecture's
+///   kOutside  −η / (√r + ε), PyTorch's
+///   kDefault  the rule's own: inside for adagrad, rmsprop and adadelta, outside for adam, adamw and lamb,
+///             whose papers have it there
+enum class EpsilonPlace { kDefault, kInside, kOutside };
+
+/// The [optimizer] section; optimizer_keys says which fields a rule uses besides the learning rate.
 struct OptimizerOptions {
     std::string name = "sgd";
     float learning_rate = 0.1F;
     float momentum = 0.0F;
+    float rho = 0.9F;  ///< decay of the mean squared gradient
     float beta1 = 0.9F;
     float beta2 = 0.999F;
     float epsilon = 1e-8F;
+    EpsilonPlace epsilon_place = EpsilonPlace::kDefault;
+    float weight_decay = 0.0F;
+    float trust = 0.001F;  ///< LARS's η: the longest step, as a share of the layer's norm
     bool operator==(const OptimizerOptions&) const = default;
 };
 
@@ -39,16 +49,22 @@ class Optimizer {
 
     /// State values kept per parameter.
     [[nodiscard]] virtual std::size_t state_per_parameter() const = 0;
-    /// Updates parameters from the sum of the batch's gradients, both (count): the elements [first, first +
-    /// count) of those that this optimizer keeps state for. With sharding these are the ones that the rank
-    /// owns, a slice of every bucket, so a rule sees neither whole layers nor their borders, and may use
-    /// nothing but what it is given.
+    /// True where update must be given a layer's parameters at once, weights, biases and the gaps of zeros
+    /// between them; false where any slice will do, whatever the layers' borders.
+    [[nodiscard]] virtual bool needs_whole_layers() const { return false; }
+    /// Updates parameters from the sum of the batch's gradients. Shapes: gradient_sum, parameters (n): the
+    /// elements [first, first + n) of those that this optimizer keeps state for. With sharding these are the
+    /// ones that the rank owns, a slice of every bucket, so a rule may use nothing but what it is given.
     virtual void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                         std::span<float> parameters) = 0;
 };
 
-/// "sgd", "adam".
+/// "sgd", "adam", …
 std::span<const std::string_view> optimizer_names();
+/// The keys of [optimizer] that a rule reads besides name and learning_rate. Requires one of the names.
+std::span<const std::string_view> optimizer_keys(std::string_view name);
+/// "default", "inside", "outside", in the order of EpsilonPlace.
+std::span<const std::string_view> epsilon_places();
 /// Throws ConfigError for a name it does not know. `count`: parameters to keep state for. State starts at 0.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t count);
 

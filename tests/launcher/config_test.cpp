@@ -109,6 +109,13 @@ TEST_CASE("config: the whole set, the smallest bucket, adam's own keys") {
     CHECK(config.comm.bucket_bytes() == sizeof(float));
     CHECK(config.optimizer.beta1 == 0.8F);
     CHECK(config.optimizer.beta2 == 0.999F);
+    CHECK(config.optimizer.epsilon_place == EpsilonPlace::kDefault);
+    const Config outside = config_with({{"training.epochs", "1"},
+                                        {"optimizer.name", "rmsprop"},
+                                        {"optimizer.momentum", "0.5"},
+                                        {"optimizer.epsilon_place", "outside"}});
+    CHECK(outside.optimizer.epsilon_place == EpsilonPlace::kOutside);
+    CHECK(outside.optimizer.momentum == 0.5F);
 }
 
 TEST_CASE("config: threads are OMP_NUM_THREADS where they are not given") {
@@ -159,10 +166,16 @@ TEST_CASE("config: what cannot be sharded is refused") {
 TEST_CASE("config: a key of another optimizer is refused, its default is not") {
     const std::string momentum =
         refusal({{"training.epochs", "1"}, {"optimizer.name", "adam"}, {"optimizer.momentum", "0.9"}});
-    CHECK(
-        contains(momentum, "--optimizer.momentum 0.9: belongs to optimizer.name = sgd, but adam is chosen"));
+    CHECK(contains(momentum,
+                   "--optimizer.momentum 0.9: belongs to optimizer.name = sgd, nesterov, rmsprop, "
+                   "lars, but adam is chosen"));
     CHECK(contains(refusal({{"training.epochs", "1"}, {"optimizer.beta1", "0.9"}}),
-                   "belongs to optimizer.name = adam"));
+                   "belongs to optimizer.name = adam, adamw, lamb, but sgd is chosen"));
+    CHECK(contains(refusal({{"training.epochs", "1"}, {"optimizer.trust", "0.1"}}), "choose lars"));
+    CHECK(contains(refusal({{"training.epochs", "1"},
+                            {"optimizer.name", "adadelta"},
+                            {"optimizer.epsilon_place", "outside"}}),
+                   "optimizer.epsilon_place"));
     CHECK(refusal({{"training.epochs", "1"}, {"optimizer.name", "adam"}}).empty());
 }
 

@@ -175,7 +175,9 @@ TEST_CASE("options: a value that breaks its key's rule is named as it was writte
     CHECK(contains(message_at(12, "learning_rate = nan"), "must be a number above 0"));
     CHECK(contains(message_at(12, "learning_rate = 1e40"), "must be a number above 0"));
     CHECK(contains(message_at(13, "momentum = 1"), "must be a number from 0 and below 1"));
-    CHECK(contains(message_at(12, "name = sdg"), "must be one of sgd, adam (did you mean 'sgd'?)"));
+    CHECK(contains(message_at(12, "name = sdg"),
+                   "must be one of sgd, nesterov, adagrad, rmsprop, adadelta, adam, adamw, lars, lamb (did "
+                   "you mean 'sgd'?)"));
     CHECK(contains(message_at(5, "layer = dense units=2 activation=rleu"), "did you mean 'relu'?"));
 
     Case test;

@@ -126,6 +126,20 @@ class ThePromise(PromiseTest):
                                                "name = adam\nlearning_rate = 0.01"))
         self.assert_equal_traces([(("--comm.shard", shard), {"ranks": 3}) for shard in ("optimizer", "parameters")])
 
+    def test_any_optimizer(self):
+        # Buckets of 26 values cut every layer, whose norms lars and lamb want whole.
+        for name, *more in [("nesterov", "--optimizer.momentum", "0.9"), ("adagrad",),
+                            ("rmsprop", "--optimizer.momentum", "0.5"), ("adadelta",), ("adam",),
+                            ("adamw", "--optimizer.weight_decay", "0.1"),
+                            ("lars", "--optimizer.momentum", "0.9", "--optimizer.weight_decay", "0.01"),
+                            ("lamb", "--optimizer.weight_decay", "0.01")]:
+            with self.subTest(optimizer=name):
+                text = CONFIG.replace("name = sgd", f"name = {name}").replace("momentum = 0.9\n", "")
+                self.write("small.ini", text)
+                self.assert_equal_traces([(more, {"ranks": 2}), (more, {"LOCKSTEP_ISA": "scalar", "ranks": 3}),
+                                          ((*more, "--comm.bucket_mib", "0.0001", "--training.threads", "2"),
+                                           {"ranks": 2})], expected=self.trace(*more))
+
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])

@@ -49,6 +49,63 @@ TEST_CASE("adam_step: any size, start and float give the scalar bits") {
     check_all_sets([](Matrix m) { adam_step(kAdam, m.row(0), m.row(1), m.row(3), m.row(2)); });
 }
 
+TEST_CASE("every other step: any size, start and float give the scalar bits") {
+    check_all_sets([](Matrix m) {
+        sgd_step({1.0F / 96.0F, 0.1F, 0.9F, 0.01F, true}, m.row(0), m.row(1), m.row(2));
+    });
+    for (const bool inside : {false, true}) {
+        check_all_sets([=](Matrix m) {
+            adaptive_step({1.0F / 96.0F, 0.1F, 0.9F, 0.1F, 1e-3F, inside, 0.5F, 0.01F}, m.row(0), m.row(1),
+                          m.row(3), m.row(2));
+        });
+        check_all_sets([=](Matrix m) {
+            adaptive_step({1.0F / 96.0F, 0.1F, 1.0F, 1.0F, 1e-3F, inside}, m.row(0), m.row(1), {}, m.row(2));
+        });
+        check_all_sets([=](Matrix m) {
+            adam_step({1.0F / 96.0F, 1e-3F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.99F, inside, 0.01F},
+                      m.row(0), m.row(1), m.row(3), m.row(2));
+        });
+        check_all_sets([=](Matrix m) {
+            // The state's row 2 is both the weights and, afterwards, what the direction replaced.
+            lamb_direction({1.0F / 96.0F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.01F, inside}, m.row(0),
+                           m.row(2), m.row(1), m.row(3), m.row(2));
+        });
+    }
+    check_all_sets([](Matrix m) {
+        adadelta_step({1.0F / 96.0F, 1.0F, 0.9F, 1e-6F, 0.01F}, m.row(0), m.row(1), m.row(3), m.row(2));
+    });
+    check_all_sets([](Matrix m) { add_scaled(m.row(1), -0.3F, m.row(0)); });
+    check_all_sets([](Matrix m) { scale_values(m.row(2), 0.7F); });
+}
+
+TEST_CASE("square_sum: any set, size and number of threads give the same bits, near the true sum") {
+    const ContractFloatMode mode;
+    Random random(4);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{33},
+                                   kSquareBlock, kSquareBlock + 1, std::size_t{100003}}) {
+        CAPTURE(size);
+        std::vector<float> values(size);
+        for (float& value : values) value = ordinary(random);
+        std::vector<double> blocks(square_blocks(size));
+        long double exact = 0.0L;
+        for (const float value : values) exact += static_cast<long double>(value) * value;
+        double expected = 0.0;
+        {
+            const UseInstructionSet use(InstructionSet::kScalar);
+            expected = square_sum(values, blocks);
+        }
+        CHECK(expected == doctest::Approx(static_cast<double>(exact)).epsilon(1e-12));
+        for (const InstructionSet isa : vector_sets()) {
+            for (const int threads : {1, 3}) {
+                const UseInstructionSet use(isa);
+                const UseThreads share(threads);
+                INFO(where(isa, fmt::format("{} threads", threads)));
+                CHECK(square_sum(values, blocks) == expected);
+            }
+        }
+    }
+}
+
 TEST_CASE("sgd_step, scalar: the documented operations, in their order, over three steps") {
     const ContractFloatMode mode;
     const UseInstructionSet use(InstructionSet::kScalar);

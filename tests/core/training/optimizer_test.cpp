@@ -110,11 +110,35 @@ TEST_CASE("the optimizer check rejects a momentum, a beta or a rate that is slig
 }
 
 TEST_CASE("the order of the slices does not change a bit, and the gap between tensors stays as it was") {
-    for (const OptimizerOptions& options : {sgd(), adam()}) {
+    for (const std::string_view name : optimizer_names()) {
+        const OptimizerOptions options{.name = std::string(name),
+                                       .momentum = name == "adagrad" ? 0.0F : 0.5F};
+        CAPTURE(name);
         const std::vector<float> w = trained(options);
         CHECK(w == trained(options, true));
         const std::vector<float> first = gradient_of_step(0);
         for (std::size_t i = 20; i < 32; ++i) CHECK(w[i] == first[i]);
+    }
+}
+
+TEST_CASE("a rule that needs whole layers says so, and any slice serves the others") {
+    const ContractFloatMode mode;
+    const std::vector<float> gradient = gradient_of_step(1);
+    for (const std::string_view name : optimizer_names()) {
+        CAPTURE(name);
+        const OptimizerOptions options{.name = std::string(name)};
+        std::vector<float> whole = gradient_of_step(0);
+        std::vector<float> cut = whole;
+        const auto one = make_optimizer(options, kSize);
+        const auto other = make_optimizer(options, kSize);
+        one->update({1, 0.1F, kMeanFactor}, 0, gradient, whole);
+        for (const Tensor slice : {Tensor{0, 7}, Tensor{7, kSize - 7}}) {
+            other->update({1, 0.1F, kMeanFactor}, slice.first,
+                          std::span(gradient).subspan(slice.first, slice.count),
+                          std::span(cut).subspan(slice.first, slice.count));
+        }
+        CHECK((whole == cut) == !one->needs_whole_layers());
+        CHECK(one->needs_whole_layers() == (name == "lars" || name == "lamb"));
     }
 }
 
