@@ -80,7 +80,7 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     ReplicaOptions options;
     options.network = spec;
     options.arithmetic = parse_arithmetic(input.arithmetic);
-    options.optimizer = {.name = input.optimizer, .learning_rate = 1e-3F, .momentum = 0.9F};
+    options.optimizer = {.name = input.optimizer, .momentum = 0.9F};
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
     options.bounds = shard_bounds(plan, 0, comm.rank(), comm.size());
     const ShardWork work(plan, plan.batch(0, 0), 0, comm.rank(), comm.size());
@@ -98,7 +98,7 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
         replica.reset_seconds();
         const Stopwatch watch;
         replica.forward(work, read);
-        replica.update(work, number);
+        replica.update(work, number, 1e-3F);
         const double seconds = watch.seconds();
         if (number <= kWarmUp_steps) continue;
         times.add(seconds, replica.seconds());

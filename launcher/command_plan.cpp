@@ -51,7 +51,8 @@ std::string idle_text(const PlanReport& report) {
         report.idle_ranks.front(), report.idle_ranks.back(), busy);
 }
 
-void print(const PlanReport& report, const Config& config, const DataSets& data) {
+void print(const PlanReport& report, const CommandInput& input, const DataSets& data) {
+    const Config& config = input.config;
     fmt::print("data        {}; {}\n", data.train->description(), data.test->description());
     for (std::size_t l = 0; l < report.layers.size(); ++l) {
         const PlanReport::LayerPart& layer = report.layers[l];
@@ -61,6 +62,10 @@ void print(const PlanReport& report, const Config& config, const DataSets& data)
     fmt::print("parameters  {}\n", report.parameters);
     fmt::print("steps       {} an epoch of {} samples in batches of {}; {} in all\n", report.steps_per_epoch,
                report.training_samples, report.global_batch, report.steps);
+    fmt::print(
+        "rate        {} from {} at the first step to {} at the last{}\n",
+        input.options.text("optimizer.schedule"), report.first_rate, report.last_rate,
+        config.learning_rate.schedule == RateSchedule::kAdaptive ? ", but for what the error does" : "");
     fmt::print("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
     if (!report.idle_ranks.empty()) fmt::print("warning: {}\n", idle_text(report));
     fmt::print(
@@ -112,6 +117,8 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
             {"global_batch", report.global_batch},
             {"steps_per_epoch", report.steps_per_epoch},
             {"steps", report.steps},
+            {"learning_rate_first", report.first_rate},
+            {"learning_rate_last", report.last_rate},
             {"leaves_per_rank", report.leaves},
             {"idle_ranks", report.idle_ranks},
             {"memory_bytes_per_rank",
@@ -140,7 +147,7 @@ int command_plan(const CommandInput& input) {
     if (input.json) {
         fmt::print("{}\n", to_json(report, input, prepared.data).dump());
     } else {
-        print(report, input.config, prepared.data);
+        print(report, input, prepared.data);
     }
     return 0;
 }

@@ -119,7 +119,6 @@ EpsilonPlace parse_epsilon_place(const std::string& text) {
 OptimizerOptions make_optimizer_options(const ResolvedOptions& options) {
     refuse_keys_of_others(options);
     return {.name = options.text("optimizer.name"),
-            .learning_rate = number<float>(options, "optimizer.learning_rate"),
             .momentum = number<float>(options, "optimizer.momentum"),
             .rho = number<float>(options, "optimizer.rho"),
             .beta1 = number<float>(options, "optimizer.beta1"),
@@ -140,6 +139,13 @@ Sharding make_sharding(const ResolvedOptions& options) {
         refuse(
             "needs comm.reduction = tree: MPI's sums are not divided among the ranks; choose none or tree");
     }
+    const std::string& optimizer = options.text("optimizer.name");
+    if (make_optimizer({.name = optimizer}, 0)->needs_whole_layers()) {
+        refuse(fmt::format(
+            "goes with rules that update any slice alone, but optimizer.name = {} scales a step by "
+            "the norms of a whole layer; choose none, or another rule",
+            optimizer));
+    }
     if (shard == "optimizer") return Sharding::kOptimizer;
     if (const std::string& arithmetic = options.text("training.arithmetic"); arithmetic != "fp32") {
         refuse(
@@ -154,6 +160,66 @@ Sharding make_sharding(const ResolvedOptions& options) {
                         shard));
     }
     return Sharding::kParameters;
+}
+
+/// The keys that a schedule reads besides learning_rate and warmup_steps.
+std::vector<std::string_view> schedule_keys(RateSchedule schedule) {
+    switch (schedule) {
+        case RateSchedule::kConstant:
+            return {};
+        case RateSchedule::kSteps:
+            return {"rate_decay", "rate_decay_epochs"};
+        case RateSchedule::kExponential:
+            return {"rate_decay"};
+        case RateSchedule::kInverse:
+            return {"rate_decay_steps"};
+        case RateSchedule::kCosine:
+            return {"rate_final"};
+        case RateSchedule::kAdaptive:
+            return {"rate_rise", "rate_fall"};
+    }
+    return {};
+}
+
+void refuse_keys_of_other_schedules(const ResolvedOptions& options, RateSchedule schedule) {
+    constexpr std::array<std::string_view, 6> kKeys{"rate_decay", "rate_decay_epochs", "rate_decay_steps",
+                                                    "rate_final", "rate_rise",         "rate_fall"};
+    const std::vector<std::string_view> read = schedule_keys(schedule);
+    for (const std::string_view word : kKeys) {
+        const std::string key = fmt::format("optimizer.{}", word);
+        if (!options.given(key) || std::ranges::find(read, word) != read.end()) continue;
+        std::vector<std::string_view> owners;
+        for (std::size_t s = 0; s < rate_schedules().size(); ++s) {
+            const auto keys = schedule_keys(static_cast<RateSchedule>(s));
+            if (std::ranges::find(keys, word) != keys.end()) owners.push_back(rate_schedules()[s]);
+        }
+        throw ConfigError(fmt::format(
+            "{}: belongs to optimizer.schedule = {}, but {} is chosen; remove the key or choose {}",
+            options.place(key), fmt::join(owners, ", "), options.text("optimizer.schedule"),
+            owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
+    }
+}
+
+LearningRateOptions make_learning_rate(const ResolvedOptions& options) {
+    const auto which = std::ranges::find(rate_schedules(), options.text("optimizer.schedule"));
+    LearningRateOptions rate{
+        .schedule = static_cast<RateSchedule>(which - rate_schedules().begin()),
+        .rates = parse_rates(options.text("optimizer.learning_rate")).value(),
+        .decay = number<float>(options, "optimizer.rate_decay"),
+        .decay_epochs = count(options, "optimizer.rate_decay_epochs"),
+        .decay_steps = count(options, "optimizer.rate_decay_steps"),
+        .final_rate = number<float>(options, "optimizer.rate_final"),
+        .rise = number<float>(options, "optimizer.rate_rise"),
+        .fall = number<float>(options, "optimizer.rate_fall"),
+        .warmup_steps = count(options, "optimizer.warmup_steps"),
+    };
+    refuse_keys_of_other_schedules(options, rate.schedule);
+    if (rate.rates.size() > 1 && rate.schedule != RateSchedule::kConstant) {
+        throw ConfigError(fmt::format(
+            "{}: several rates, one an epoch, go with optimizer.schedule = constant; give one, or remove {}",
+            options.place("optimizer.learning_rate"), options.place("optimizer.schedule")));
+    }
+    return rate;
 }
 
 void refuse_data_keys(const ResolvedOptions& options, std::string_view sources,
@@ -189,6 +255,12 @@ void check_data_keys(const ResolvedOptions& options) {
 
 }  // namespace
 
+std::size_t TrainingConfig::steps(std::size_t steps_per_epoch) const {
+    const std::size_t by_epochs = epochs * steps_per_epoch;
+    if (epochs == 0) return max_steps;
+    return max_steps == 0 ? by_epochs : std::min(by_epochs, max_steps);
+}
+
 std::size_t CommConfig::bucket_bytes() const {
     return std::max(sizeof(float), static_cast<std::size_t>(bucket_mib * 0x1p20));
 }
@@ -201,6 +273,7 @@ Config make_config(const ResolvedOptions& options) {
     config.network = make_network(options);
     config.training = make_training(options);
     config.optimizer = make_optimizer_options(options);
+    config.learning_rate = make_learning_rate(options);
     config.comm = {.reduction = options.text("comm.reduction") == "mpi" ? Reduction::kMpi : Reduction::kTree,
                    .sharding = make_sharding(options),
                    .bucket_mib = number<double>(options, "comm.bucket_mib"),

@@ -11,6 +11,7 @@
 #include "core/arithmetic/arithmetic.h"
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
+#include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 #include "launcher/options.h"
 
@@ -28,6 +29,9 @@ struct TrainingConfig {
     std::uint64_t seed = 1;
     std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
     Arithmetic arithmetic = Arithmetic::kFp32;
+
+    /// Steps of the whole run, 0 where it only initialises.
+    [[nodiscard]] std::size_t steps(std::size_t steps_per_epoch) const;
 };
 
 struct CommConfig {
@@ -54,6 +58,7 @@ struct Config {
     NetworkSpec network;  ///< inputs is 0 until the data is open
     TrainingConfig training;
     OptimizerOptions optimizer;
+    LearningRateOptions learning_rate;
     CommConfig comm;
     RunConfig run;
 };

@@ -40,6 +40,7 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
     metrics.step = at.step;
     metrics.samples = at.samples;
     metrics.seconds = seconds();
+    if (at.step > 0) metrics.learning_rate = at.learning_rate;
     if (at.samples > 0) metrics.samples_per_second = static_cast<double>(at.samples) / metrics.seconds;
     return metrics;
 }

@@ -15,9 +15,10 @@ namespace lockstep {
 
 /// Where a run stands.
 struct RunPosition {
-    std::size_t epoch = 0;    ///< completed or in progress, from 1
-    std::size_t step = 0;     ///< steps taken
-    std::size_t samples = 0;  ///< trained on
+    std::size_t epoch = 0;       ///< completed or in progress, from 1
+    std::size_t step = 0;        ///< steps taken
+    std::size_t samples = 0;     ///< trained on
+    float learning_rate = 0.0F;  ///< of the last step
 };
 
 class Journal {

@@ -20,6 +20,9 @@ Json value_json(const OptionSpec& spec, const std::string& text) {
             return text;
         case OptionKind::kReal:
             return parse_number<double>(text).value();
+        case OptionKind::kRates:
+            if (const auto rate = parse_number<double>(text)) return *rate;
+            return text;
         case OptionKind::kSwitch:
             return text == "true";
         default:

@@ -13,6 +13,7 @@
 #include "core/network/network_spec.h"
 #include "core/number.h"
 #include "core/spelling.h"
+#include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 
 namespace lockstep {
@@ -103,12 +104,46 @@ const std::array kTable{
                .help = "the learning rule",
                .choices = optimizer_names()},
     OptionSpec{.key = "optimizer.learning_rate",
-               .kind = kReal,
-               .help = "the learning rate",
-               .least = 0,
-               .most = kMostReal,
-               .above = true,
+               .kind = kRates,
+               .help = "the learning rate, or several by epoch, as in 0.1, 0.05, 0.01",
                .required = true},
+    OptionSpec{.key = "optimizer.schedule",
+               .kind = kChoice,
+               .default_text = "constant",
+               .help = "how the learning rate changes: not, by steps of some epochs, exponentially with the "
+                       "epochs, as 1/t, as half a cosine over the run, or up and down with the error",
+               .choices = rate_schedules()},
+    whole("optimizer.warmup_steps", "0", 0, kMostWhole,
+          "steps over which the rate rises linearly from 0 to the schedule's"),
+    OptionSpec{.key = "optimizer.rate_decay",
+               .kind = kReal,
+               .default_text = "0.1",
+               .help = "steps, exponential: the rate is multiplied by it",
+               .least = 0,
+               .most = 1,
+               .above = true},
+    whole("optimizer.rate_decay_epochs", "10", 1, kMostWhole, "steps: epochs between two multiplications"),
+    whole("optimizer.rate_decay_steps", "1", 1, kMostWhole,
+          "inverse: T in learning_rate T / (T + t - 1) at step t"),
+    OptionSpec{.key = "optimizer.rate_final",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "cosine: the rate of the last step",
+               .least = 0,
+               .most = 1 << 20},
+    OptionSpec{.key = "optimizer.rate_rise",
+               .kind = kReal,
+               .default_text = "1.05",
+               .help = "adaptive: the factor after an epoch whose training error fell",
+               .least = 1,
+               .most = 2},
+    OptionSpec{.key = "optimizer.rate_fall",
+               .kind = kReal,
+               .default_text = "0.7",
+               .help = "adaptive: the factor after an epoch whose training error rose",
+               .least = 0,
+               .most = 1,
+               .above = true},
     OptionSpec{.key = "optimizer.momentum",
                .kind = kReal,
                .default_text = "0",
@@ -271,6 +306,8 @@ std::string rule_text(const OptionSpec& spec) {
             if (spec.most == kMostReal) return fmt::format("a number above {}", spec.least);
             return fmt::format("a number {} {} and {} {}", spec.above ? "above" : "from", spec.least,
                                spec.below ? "below" : "up to", spec.most);
+        case kRates:
+            return "a number above 0, or several by epoch, separated by commas";
         case kChoice:
         case kSwitch:
             return fmt::format("one of {}", fmt::join(spec.choices, ", "));
@@ -291,6 +328,8 @@ std::string fault_of(const OptionSpec& spec, const std::string& text) {
             return whole_number_fault(spec, text);
         case kReal:
             return real_number_fault(spec, text);
+        case kRates:
+            return parse_rates(text) ? "" : fmt::format("must be {}", rule_text(spec));
         case kChoice:
         case kSwitch:
             if (std::ranges::find(spec.choices, text) != spec.choices.end()) return "";

@@ -15,6 +15,7 @@ enum class OptionKind {
     kWhole,       ///< a whole number in [least, most]
     kWholeOrAll,  ///< the same, or "all"
     kReal,        ///< a finite number between least and most
+    kRates,       ///< what parse_rates reads
     kChoice,      ///< one of `choices`
     kSwitch,      ///< true or false
     kLayer,       ///< what parse_layer reads

@@ -31,10 +31,10 @@ void describe_work(PlanReport& report, const Config& config, const BatchPlan& pl
     report.global_batch = plan.batch(0, 0).samples;
     report.steps_per_epoch = plan.steps_per_epoch();
     const TrainingConfig& training = config.training;
-    const std::size_t by_epochs = training.epochs * report.steps_per_epoch;
-    report.steps = training.epochs == 0      ? training.max_steps
-                   : training.max_steps == 0 ? by_epochs
-                                             : std::min(by_epochs, training.max_steps);
+    report.steps = training.steps(report.steps_per_epoch);
+    const LearningRate rate(config.learning_rate, report.steps_per_epoch, report.steps);
+    report.first_rate = rate.at(1);
+    report.last_rate = rate.at(std::max<std::size_t>(report.steps, 1));
     const Shard shard = plan.shard(plan.batch(0, 0), 0, report.ranks);
     for (std::size_t rank = 0; rank < report.ranks; ++rank) {
         report.leaves.push_back(shard.partition.ranges[rank].count());
@@ -159,6 +159,7 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
 bool goes_together(const Config& config, Sharding sharding) {
     if (sharding == Sharding::kNone) return true;
     if (config.comm.reduction == Reduction::kMpi) return false;
+    if (make_optimizer(config.optimizer, 0)->needs_whole_layers()) return false;
     return sharding == Sharding::kOptimizer ||
            (config.training.arithmetic == Arithmetic::kFp32 && config.training.micro_batch == 0);
 }

@@ -26,8 +26,10 @@ struct PlanReport {
     std::size_t training_samples = 0;
     std::size_t global_batch = 0;
     std::size_t steps_per_epoch = 0;
-    std::size_t steps = 0;                ///< in all
-    std::vector<std::size_t> leaves;      ///< of a whole batch, for each rank
+    std::size_t steps = 0;            ///< in all
+    float first_rate = 0.0F;          ///< the learning rate of the first step
+    float last_rate = 0.0F;           ///< of the last; with schedule = adaptive if the error never changed
+    std::vector<std::size_t> leaves;  ///< of a whole batch, for each rank
     std::vector<std::size_t> idle_ranks;  ///< without a leaf
 
     // Memory of the rank that needs most, in bytes; with sharding, of ranks that are each on a host of their

@@ -74,7 +74,7 @@ class Replica {
     /// Backward pass of the last piece, the gradients' sum over all ranks, and the optimizer's step, which is
     /// the same on every rank. `number` counts the steps of the run from 1. Requires that forward() of the
     /// same work came before, and that the samples it read last are still there. Collective.
-    void update(const ShardWork& work, std::size_t number);
+    void update(const ShardWork& work, std::size_t number, float learning_rate);
 
     /// Forwards the pieces of this rank's share once more, as they were in forward(), and visits each. For
     /// finding out what went wrong in a step that was not updated. Collective where parameters are sharded,

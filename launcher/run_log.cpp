@@ -75,6 +75,8 @@ std::string to_json_line(const Metrics& metrics) {
         if (value) json[key] = *value;
     };
     add("samples_per_second", metrics.samples_per_second);
+    // By its shortest decimals, as it was written in the configuration.
+    if (metrics.learning_rate) json["learning_rate"] = std::stod(fmt::format("{}", *metrics.learning_rate));
     add("train_loss", metrics.train_loss);
     add("train_accuracy", metrics.train_accuracy);
     add("validation_loss", metrics.validation_loss);

@@ -39,6 +39,7 @@ struct Metrics {
     std::uint64_t samples = 0;  ///< trained on since the start
     double seconds = 0.0;       ///< since the start
     std::optional<double> samples_per_second;
+    std::optional<float> learning_rate;  ///< of the last step
     std::optional<double> train_loss;
     std::optional<double> train_accuracy;
     std::optional<double> validation_loss;

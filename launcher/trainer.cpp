@@ -40,7 +40,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       whole_batch_(plan_, plan_.batch(0, 0), config.training.micro_batch, comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), config.training.micro_batch,
                   comm.rank(), comm.size()),
-      replica_(comm, replica_options(config, spec, bounds_)) {}
+      replica_(comm, replica_options(config, spec, bounds_)),
+      learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
+                     config.training.steps(plan_.steps_per_epoch())) {}
 
 TrainingResult Trainer::train(Journal& journal) {
     TrainingResult result;
@@ -96,7 +98,8 @@ SampleMetrics Trainer::step(const Batch& batch) {
                                                                  replica_.revisit(work, read, visit);
                                                              }});
     }
-    replica_.update(work, at_.step);
+    at_.learning_rate = learning_rate_.at(at_.step);
+    replica_.update(work, at_.step, at_.learning_rate);
     return metrics;
 }
 

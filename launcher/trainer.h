@@ -64,6 +64,7 @@ class Trainer {
     ShardWork last_batch_;  // of an epoch, which may be shorter
     Replica replica_;
     std::vector<std::uint64_t> order_;  // of the epoch at hand
+    LearningRate learning_rate_;
     RunPosition at_;
 };
 

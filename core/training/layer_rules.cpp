@@ -1,6 +1,7 @@
 #include "core/training/layer_rules.h"
 
 #include <cmath>
+#include <utility>
 
 #include "core/arithmetic/elementwise.h"
 
@@ -16,8 +17,8 @@ float bias_correction(float beta, std::size_t t) {
     return static_cast<float>(1.0 / (1.0 - power));
 }
 
-Lars::Lars(const OptimizerOptions& options, std::size_t count)
-    : options_(options), delta_(count), block_sums_(square_blocks(count)) {}
+Lars::Lars(OptimizerOptions options, std::size_t count)
+    : options_(std::move(options)), delta_(count), block_sums_(square_blocks(count)) {}
 
 void Lars::update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                   std::span<float> parameters) {
@@ -37,8 +38,12 @@ void Lars::update(const UpdateStep& step, std::size_t first, std::span<const flo
              gradient_sum, delta_.span().subspan(first, parameters.size()), parameters);
 }
 
-Lamb::Lamb(const OptimizerOptions& options, std::size_t count)
-    : options_(options), m_(count), v_(count), direction_(count), block_sums_(square_blocks(count)) {}
+Lamb::Lamb(OptimizerOptions options, std::size_t count)
+    : options_(std::move(options)),
+      m_(count),
+      v_(count),
+      direction_(count),
+      block_sums_(square_blocks(count)) {}
 
 void Lamb::update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
                   std::span<float> parameters) {

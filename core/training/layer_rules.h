@@ -16,7 +16,7 @@ namespace lockstep {
 ///   Δ = momentum · Δ − learning_rate · trust ratio · (g + λ w),  w = w + Δ
 class Lars : public Optimizer {
   public:
-    Lars(const OptimizerOptions& options, std::size_t count);
+    Lars(OptimizerOptions options, std::size_t count);
 
     [[nodiscard]] std::size_t state_per_parameter() const override { return 1; }
     [[nodiscard]] bool needs_whole_layers() const override { return true; }
@@ -33,7 +33,7 @@ class Lars : public Optimizer {
 ///   w = w − learning_rate · ‖w‖ / ‖d‖ · d, the ratio 1 where either norm is 0
 class Lamb : public Optimizer {
   public:
-    Lamb(const OptimizerOptions& options, std::size_t count);
+    Lamb(OptimizerOptions options, std::size_t count);
 
     /// The two moments, and the direction, which waits for its norm.
     [[nodiscard]] std::size_t state_per_parameter() const override { return 3; }

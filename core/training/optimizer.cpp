@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include "core/arithmetic/buffer.h"
 #include "core/arithmetic/elementwise.h"
@@ -105,7 +106,7 @@ class Adadelta : public Optimizer {
 /// Adam, and AdamW with its decay apart from the gradient: adam_step.
 class Adam : public Optimizer {
   public:
-    Adam(const OptimizerOptions& options, std::size_t count) : options_(options), m_(count), v_(count) {}
+    Adam(OptimizerOptions options, std::size_t count) : options_(std::move(options)), m_(count), v_(count) {}
 
     [[nodiscard]] std::size_t state_per_parameter() const override { return 2; }
     void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,

@@ -18,10 +18,9 @@ namespace lockstep {
 ///             whose papers have it there
 enum class EpsilonPlace { kDefault, kInside, kOutside };
 
-/// The [optimizer] section; optimizer_keys says which fields a rule uses besides the learning rate.
+/// The [optimizer] section but for the learning rate; optimizer_keys says which fields a rule uses.
 struct OptimizerOptions {
     std::string name = "sgd";
-    float learning_rate = 0.1F;
     float momentum = 0.0F;
     float rho = 0.9F;  ///< decay of the mean squared gradient
     float beta1 = 0.9F;

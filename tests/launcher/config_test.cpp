@@ -88,7 +88,7 @@ TEST_CASE("config: every value arrives typed") {
     CHECK(config.training.seed == 18446744073709551615ULL);
     CHECK(config.training.threads == 3);
     CHECK(config.optimizer.name == "sgd");
-    CHECK(config.optimizer.learning_rate == 0.1F);
+    CHECK(config.learning_rate.rates == std::vector<float>{0.1F});
     CHECK(config.optimizer.momentum == 0.9F);
     CHECK(config.comm.reduction == Reduction::kMpi);
     CHECK(config.comm.bucket_bytes() == (std::size_t{1} << 19));
@@ -177,6 +177,31 @@ TEST_CASE("config: a key of another optimizer is refused, its default is not") {
                             {"optimizer.epsilon_place", "outside"}}),
                    "optimizer.epsilon_place"));
     CHECK(refusal({{"training.epochs", "1"}, {"optimizer.name", "adam"}}).empty());
+}
+
+TEST_CASE("config: sharding is refused with a rule that needs whole layers") {
+    const Flags lamb{{"training.epochs", "1"}, {"optimizer.name", "lamb"}};
+    CHECK(refusal(lamb).empty());
+    for (const char* shard : {"optimizer", "parameters"}) {
+        Flags flags = lamb;
+        flags.emplace_back("comm.shard", shard);
+        CHECK(contains(refusal(flags), "optimizer.name = lamb scales a step by the norms of a whole layer"));
+    }
+}
+
+TEST_CASE("config: the learning rate's schedule, its keys, and several rates by epoch") {
+    const Config config = config_with({{"training.epochs", "1"},
+                                       {"optimizer.schedule", "cosine"},
+                                       {"optimizer.rate_final", "0.01"},
+                                       {"optimizer.warmup_steps", "7"}});
+    CHECK(config.learning_rate.schedule == RateSchedule::kCosine);
+    CHECK(config.learning_rate.final_rate == 0.01F);
+    CHECK(config.learning_rate.warmup_steps == 7);
+    // A repeated flag replaces the one that options_with has given.
+    const std::string rates = refusal({{"training.epochs", "1"}, {"optimizer.rate_final", "0.01"}});
+    CHECK(contains(rates, "belongs to optimizer.schedule = cosine, but constant is chosen"));
+    CHECK(contains(refusal({{"training.epochs", "1"}, {"optimizer.schedule", "cosin"}}),
+                   "did you mean 'cosine'?"));
 }
 
 TEST_CASE("config: a key of another data source is refused") {

@@ -140,6 +140,26 @@ class ThePromise(PromiseTest):
                                           ((*more, "--comm.bucket_mib", "0.0001", "--training.threads", "2"),
                                            {"ranks": 2})], expected=self.trace(*more))
 
+    def test_any_schedule_of_the_learning_rate(self):
+        digests = [RECORDED_DIGEST]
+        for more in [("--optimizer.learning_rate", "0.1, 0.02"),
+                     ("--optimizer.schedule", "steps", "--optimizer.rate_decay_epochs", "1"),
+                     ("--optimizer.schedule", "exponential", "--optimizer.rate_decay", "0.5"),
+                     ("--optimizer.schedule", "inverse", "--optimizer.rate_decay_steps", "5"),
+                     ("--optimizer.schedule", "cosine", "--optimizer.warmup_steps", "2"),
+                     ("--optimizer.schedule", "adaptive", "--training.epochs", "4")]:
+            with self.subTest(more):
+                expected = self.trace(*more)
+                digests.append(expected[0])
+                self.assert_equal_traces([(more, {"ranks": 2}), (more, {"ranks": 3, "LOCKSTEP_ISA": "scalar"})],
+                                         expected=expected)
+        self.assertEqual(len(set(digests)), len(digests))
+
+    def test_the_learning_rate_is_logged(self):
+        run = self.train("small.ini", "rates", "--optimizer.learning_rate", "0.1, 0.02")
+        lines = read_json_lines(run / "metrics.jsonl")
+        self.assertEqual([line["learning_rate"] for line in lines if line["event"] == "step"], [0.1] * 4 + [0.02] * 4)
+
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])

@@ -25,7 +25,6 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() < 13) return 2;
     const OptimizerOptions options{.name = words[0],
-                                   .learning_rate = std::stof(words[1]),
                                    .momentum = std::stof(words[2]),
                                    .rho = std::stof(words[3]),
                                    .beta1 = std::stof(words[4]),
@@ -34,6 +33,7 @@ int main(int argc, char** argv) {
                                    .epsilon_place = static_cast<EpsilonPlace>(std::stoi(words[7])),
                                    .weight_decay = std::stof(words[8]),
                                    .trust = std::stof(words[9])};
+    const float learning_rate = std::stof(words[1]);
     const float mean_factor = std::stof(words[10]);
     const std::size_t steps = std::stoul(words[11]);
     std::vector<std::size_t> sizes;
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
         if (!read_values(gradient)) return 3;
         std::size_t first = 0;
         for (const std::size_t size : sizes) {
-            optimizer->update({step, options.learning_rate, mean_factor}, first,
+            optimizer->update({step, learning_rate, mean_factor}, first,
                               std::span(gradient).subspan(first, size), std::span(w).subspan(first, size));
             first += size;
         }

@@ -23,6 +23,12 @@ constexpr Tensor kTensors[]{{0, 20}, {32, 16}};  // a gap between them, as in an
 constexpr float kMeanFactor = 1.0F / 7.0F;
 constexpr int kSteps = 3;
 
+/// A rule and its rate.
+struct Rule {
+    OptimizerOptions options;
+    float learning_rate = 0.1F;
+};
+
 std::vector<float> gradient_of_step(int step) {
     std::mt19937 random(static_cast<unsigned>(100 + step));
     std::normal_distribution<float> normal(0.0F, 3.0F);
@@ -32,13 +38,13 @@ std::vector<float> gradient_of_step(int step) {
 }
 
 /// Three steps by lockstep, the tensors in the order given.
-std::vector<float> trained(const OptimizerOptions& options, bool last_tensor_first = false) {
+std::vector<float> trained(const Rule& rule, bool last_tensor_first = false) {
     const ContractFloatMode mode;
-    const auto optimizer = make_optimizer(options, kSize);
+    const auto optimizer = make_optimizer(rule.options, kSize);
     std::vector<float> w = gradient_of_step(0);
     for (int step = 1; step <= kSteps; ++step) {
         const std::vector<float> gradient = gradient_of_step(step);
-        const UpdateStep update{static_cast<std::size_t>(step), options.learning_rate, kMeanFactor};
+        const UpdateStep update{static_cast<std::size_t>(step), rule.learning_rate, kMeanFactor};
         for (const std::size_t i : {0, 1}) {
             const auto [first, count] = kTensors[last_tensor_first ? 1 - i : i];
             optimizer->update(update, first, std::span(gradient).subspan(first, count),
@@ -49,7 +55,8 @@ std::vector<float> trained(const OptimizerOptions& options, bool last_tensor_fir
 }
 
 /// The same in double, from the formulas of the papers.
-std::vector<double> reference(const OptimizerOptions& o) {
+std::vector<double> reference(const Rule& rule) {
+    const OptimizerOptions& o = rule.options;
     const std::vector<float> first = gradient_of_step(0);
     std::vector<double> w(first.begin(), first.end());
     std::vector<double> m(kSize);
@@ -60,14 +67,14 @@ std::vector<double> reference(const OptimizerOptions& o) {
             for (std::size_t i = tensor.first; i < tensor.first + tensor.count; ++i) {
                 const double g = double{gradient[i]} * double{kMeanFactor};
                 if (o.name == "sgd") {
-                    m[i] = double{o.momentum} * m[i] - double{o.learning_rate} * g;
+                    m[i] = double{o.momentum} * m[i] - double{rule.learning_rate} * g;
                     w[i] += m[i];
                 } else {
                     m[i] = double{o.beta1} * m[i] + (1 - double{o.beta1}) * g;
                     v[i] = double{o.beta2} * v[i] + (1 - double{o.beta2}) * g * g;
                     const double m_hat = m[i] / (1 - std::pow(double{o.beta1}, step));
                     const double v_hat = v[i] / (1 - std::pow(double{o.beta2}, step));
-                    w[i] -= double{o.learning_rate} * m_hat / (std::sqrt(v_hat) + double{o.epsilon});
+                    w[i] -= double{rule.learning_rate} * m_hat / (std::sqrt(v_hat) + double{o.epsilon});
                 }
             }
         }
@@ -87,8 +94,8 @@ double worst_error(const std::vector<float>& w, const std::vector<double>& expec
 // Three steps of about eight roundings of 6e-8 each, on values of order 1 to 10.
 constexpr double kTolerance = 24 * 6e-8;
 
-OptimizerOptions sgd() { return {.name = "sgd", .learning_rate = 0.3F, .momentum = 0.9F}; }
-OptimizerOptions adam() { return {.name = "adam", .learning_rate = 0.01F}; }
+Rule sgd() { return {{.name = "sgd", .momentum = 0.9F}, 0.3F}; }
+Rule adam() { return {{.name = "adam"}, 0.01F}; }
 
 }  // namespace
 
@@ -98,11 +105,11 @@ TEST_CASE("each optimizer follows its formula over two tensors and three steps")
 }
 
 TEST_CASE("the optimizer check rejects a momentum, a beta or a rate that is slightly wrong") {
-    OptimizerOptions wrong = sgd();
-    wrong.momentum = 0.901F;
+    Rule wrong = sgd();
+    wrong.options.momentum = 0.901F;
     CHECK(worst_error(trained(wrong), reference(sgd())) > kTolerance);
     wrong = adam();
-    wrong.beta2 = 0.9985F;
+    wrong.options.beta2 = 0.9985F;
     CHECK(worst_error(trained(wrong), reference(adam())) > kTolerance);
     wrong = adam();
     wrong.learning_rate = 0.0101F;
@@ -114,8 +121,8 @@ TEST_CASE("the order of the slices does not change a bit, and the gap between te
         const OptimizerOptions options{.name = std::string(name),
                                        .momentum = name == "adagrad" ? 0.0F : 0.5F};
         CAPTURE(name);
-        const std::vector<float> w = trained(options);
-        CHECK(w == trained(options, true));
+        const std::vector<float> w = trained({options});
+        CHECK(w == trained({options}, true));
         const std::vector<float> first = gradient_of_step(0);
         for (std::size_t i = 20; i < 32; ++i) CHECK(w[i] == first[i]);
     }

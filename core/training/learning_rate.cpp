@@ -1,0 +1,106 @@
+#include "core/training/learning_rate.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "core/number.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kSchedules{"constant", "steps",  "exponential",
+                                                     "inverse",  "cosine", "adaptive"};
+
+double power(double base, std::size_t exponent) {
+    double result = 1.0;
+    for (; exponent > 0; exponent >>= 1) {
+        if ((exponent & 1) != 0) result *= base;
+        base *= base;
+    }
+    return result;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+}  // namespace
+
+double cos_pi(double x) {
+    // cos πx = sin π(½ − x), by Taylor's series up to the 19th power, whose rest is below (π/2)^21 / 21!.
+    constexpr double kPi = 3.14159265358979323846;
+    const double angle = kPi * (0.5 - x);
+    const double square = angle * angle;
+    double sum = 1.0;
+    for (int k = 19; k > 1; k -= 2) sum = 1.0 - square / static_cast<double>(k * (k - 1)) * sum;
+    return angle * sum;
+}
+
+LearningRate::LearningRate(LearningRateOptions options, std::size_t steps_per_epoch, std::size_t total_steps)
+    : options_(std::move(options)), steps_per_epoch_(steps_per_epoch), total_steps_(total_steps) {}
+
+float LearningRate::at(std::size_t number) const {
+    const double rate = scheduled(number);
+    if (number >= options_.warmup_steps) return static_cast<float>(rate);
+    return static_cast<float>(rate * static_cast<double>(number) /
+                              static_cast<double>(options_.warmup_steps));
+}
+
+double LearningRate::scheduled(std::size_t number) const {
+    const std::size_t epochs = (number - 1) / steps_per_epoch_;
+    // Steps of the schedule that are behind: the warm-up's count as none.
+    const std::size_t behind = number > options_.warmup_steps ? number - options_.warmup_steps - 1 : 0;
+    const auto rate = static_cast<double>(options_.rates.front());
+    const auto decay = static_cast<double>(options_.decay);
+    switch (options_.schedule) {
+        case RateSchedule::kConstant:
+            return static_cast<double>(options_.rates[std::min(epochs, options_.rates.size() - 1)]);
+        case RateSchedule::kSteps:
+            return rate * power(decay, epochs / options_.decay_epochs);
+        case RateSchedule::kExponential:
+            return rate * power(decay, epochs);
+        case RateSchedule::kInverse: {
+            const auto scale = static_cast<double>(options_.decay_steps);
+            return rate * scale / (scale + static_cast<double>(behind));
+        }
+        case RateSchedule::kCosine: {
+            const auto final_rate = static_cast<double>(options_.final_rate);
+            const std::size_t last = total_steps_ > options_.warmup_steps + 1
+                                         ? total_steps_ - options_.warmup_steps - 1
+                                         : 1;  // of `behind`
+            const double x = static_cast<double>(std::min(behind, last)) / static_cast<double>(last);
+            return final_rate + (rate - final_rate) * 0.5 * (1.0 + cos_pi(x));
+        }
+        case RateSchedule::kAdaptive:
+            return rate * adapted_;
+    }
+    return rate;
+}
+
+void LearningRate::epoch_done(double mean_error) {
+    if (options_.schedule != RateSchedule::kAdaptive) return;
+    if (last_error_ && mean_error < *last_error_) adapted_ *= static_cast<double>(options_.rise);
+    if (last_error_ && mean_error > *last_error_) adapted_ *= static_cast<double>(options_.fall);
+    last_error_ = mean_error;
+}
+
+std::span<const std::string_view> rate_schedules() { return kSchedules; }
+
+std::optional<std::vector<float>> parse_rates(std::string_view text) {
+    std::vector<float> rates;
+    for (std::size_t first = 0; first <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', first), text.size());
+        const auto rate = parse_number<float>(trimmed(text.substr(first, comma - first)));
+        if (!rate || !(*rate > 0.0F)) return std::nullopt;
+        rates.push_back(*rate);
+        first = comma + 1;
+    }
+    return rates;
+}
+
+}  // namespace lockstep
