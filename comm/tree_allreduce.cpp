@@ -122,11 +122,11 @@ void TreeAllreduce<T>::run_rows(const LeafPartition& partition, std::span<const 
                                 std::span<T> sum) {
     require(partials.size() == partition.node_count(comm_->rank()) * sum.size(),
             "one row for each node of the rank");
-    std::vector<std::span<const T>> rows;
+    rows_.clear();
     for (std::size_t row = 0; row < partition.node_count(comm_->rank()); ++row) {
-        rows.push_back(partials.subspan(row * sum.size(), sum.size()));
+        rows_.push_back(partials.subspan(row * sum.size(), sum.size()));
     }
-    run(partition, rows, sum);
+    run(partition, rows_, sum);
 }
 
 /// The messages of the present step have all arrived and left: works on them, and starts the next step.
@@ -228,11 +228,11 @@ void TreeAllreduce<T>::add_collected() {
     const std::span<T> mine = part(owned_slice(sum_.size(), comm_->rank(), comm_->size()));
     const std::size_t nodes = merges_.size() + 1;  // a tree has one merge less than nodes
     const std::span<const T> rows = scratch(nodes * mine.size());
-    std::vector<std::span<const T>> inputs;
+    rows_.clear();
     for (std::size_t node = 0; node < nodes; ++node) {
-        inputs.push_back(rows.subspan(node * mine.size(), mine.size()));
+        rows_.push_back(rows.subspan(node * mine.size(), mine.size()));
     }
-    sum_tree<T>(inputs, merges_, mine);
+    sum_tree<T>(rows_, merges_, mine);
 }
 
 /// Sends this rank's slice of the sum to all and receives theirs.

@@ -132,6 +132,7 @@ class TreeAllreduce {
     std::size_t step_ = 0;       // halving: the pairs are 2^step_ ranks apart
     std::vector<Slice> slices_;  // halving: what this rank holds after each step, the whole first
     std::vector<Merge> merges_;  // direct
+    std::vector<std::span<const T>> rows_;
 };
 
 extern template class TreeAllreduce<float>;

@@ -1,7 +1,7 @@
 #include "comm/tree_sum.h"
 
 #include <algorithm>
-#include <memory>
+#include <vector>
 
 #include "core/arithmetic/threads.h"
 
@@ -24,15 +24,17 @@ void add(const T* a, const T* b, T* sum, std::size_t count) {
 template <class T>
 void sum_range(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, T* sum,
                std::size_t begin, std::size_t end) {
-    const std::size_t inner_sums = merges.size() > 1 ? inputs.size() : 0;
-    const auto inner = std::make_unique_for_overwrite<T[]>(inner_sums * kBlock);
-    std::vector<const T*> node(inputs.size());  // where each node's values of the block are at present
+    // Kept by each thread from one sum to the next.
+    thread_local std::vector<T> inner;
+    thread_local std::vector<const T*> node;  // where each node's values of the block are at present
+    if (merges.size() > 1 && inner.size() < inputs.size() * kBlock) inner.resize(inputs.size() * kBlock);
+    if (node.size() < inputs.size()) node.resize(inputs.size());
     for (std::size_t first = begin; first < end; first += kBlock) {
         const std::size_t count = std::min(kBlock, end - first);
         for (std::size_t i = 0; i < inputs.size(); ++i) node[i] = inputs[i].data() + first;
         for (std::size_t m = 0; m < merges.size(); ++m) {
             const auto [into, from] = merges[m];
-            T* target = m + 1 == merges.size() ? sum + first : inner.get() + into * kBlock;
+            T* target = m + 1 == merges.size() ? sum + first : inner.data() + into * kBlock;
             add(node[into], node[from], target, count);
             node[into] = target;
         }

@@ -52,6 +52,7 @@ void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in
         line.train_loss = train_loss;
         log_->write(line);
     }
+    if (!progress_.due()) return;
     progress_.update(fmt::format("epoch {}", at.epoch), step_in_epoch, steps_in_epoch,
                      fmt::format("loss {:.5f}", train_loss));
 }

@@ -52,11 +52,13 @@ void Progress::line(std::string_view text) {
     std::fflush(out_);
 }
 
+bool Progress::due() const {
+    return style_ == Style::kBar && (!drawn_ || std::chrono::steady_clock::now() - last_draw_ >= kRedraw);
+}
+
 void Progress::update(std::string_view label, std::size_t done, std::size_t total, std::string_view note) {
     if (style_ != Style::kBar || total == 0) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (drawn_ && now - last_draw_ < kRedraw) return;
-    last_draw_ = now;
+    last_draw_ = std::chrono::steady_clock::now();
     drawn_ = true;
     const std::size_t filled = std::min(done, total) * kBarWidth / total;
     const std::string text = fmt::format("{} [{:#<{}}{:.<{}}] {}/{}  {}", label, "", filled, "",

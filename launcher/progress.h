@@ -21,8 +21,10 @@ class Progress {
     /// A line that stays: the run's directory, an epoch's result, a warning.
     void line(std::string_view text);
 
-    /// `done` of `total` units of the work called `label` ("epoch 3/10"), with a note ("loss 0.1234"). Draws
-    /// the bar at most ten times a second; without a terminal it prints nothing.
+    /// Whether it is time to draw the bar: at most ten times a second, and on a terminal alone.
+    [[nodiscard]] bool due() const;
+    /// Draws the bar, where one is drawn: `done` of `total` units of the work called `label` ("epoch 3/10"),
+    /// with a note ("loss 0.1234").
     void update(std::string_view label, std::size_t done, std::size_t total, std::string_view note);
 
     /// Removes the bar. line() does so itself.

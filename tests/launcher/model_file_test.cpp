@@ -123,8 +123,7 @@ TEST_CASE("model file: signed zeros, denormals, infinities and NaNs keep their b
 }
 
 TEST_CASE("model file: version 1 is frozen, byte for byte") {
-    const std::filesystem::path frozen =
-        std::filesystem::path(__FILE__).parent_path() / "frozen_model_v1.bin";
+    const std::filesystem::path frozen = std::filesystem::path(LOCKSTEP_TEST_FOLDER) / "frozen_model_v1.bin";
     CHECK(good_bytes() == content_of(frozen));
     const Model model = read_model(frozen);
     CHECK(model.record.network == small_network());
