@@ -32,8 +32,7 @@ struct GradientReducerOptions {
     Reduction reduction = Reduction::kTree;
     /// Layer blocks are grouped until a bucket has at least this many bytes; a larger block is a bucket of
     /// its own. Smaller buckets start sooner and hide more, larger ones pay fewer latencies. Never changes
-    /// bits. 1 MiB: within a host no size from 1 to 48 MiB was measurably better; between hosts it is 9 ms at
-    /// 1 Gbit/s, in which a latency of 0.2 ms is lost, and sooner under way than a larger one.
+    /// bits. 1 MiB: within a host no size from 1 to 48 MiB was measurably better; between hosts see README.md.
     std::size_t bucket_bytes = std::size_t{1} << 20;
     /// (ranks) labels of the hosts, equal ones sharing memory; empty: as MPI finds them. Never changes bits.
     std::vector<std::size_t> host_labels = {};

@@ -103,14 +103,18 @@ ShardedValues::Gather ShardedValues::start(std::size_t bucket) {
     // The reducer's buckets have the tags before these.
     const int tag = static_cast<int>(buckets_.size() + gather.number % kPlaces);
     for (std::size_t distance = 1; distance < hosts; ++distance) {
+        hosts_.rail().start_send(own, (host + distance) % hosts, tag, requests);
+    }
+    for (std::size_t distance = 1; distance < hosts; ++distance) {
         const std::size_t from = (host + hosts - distance) % hosts;
         hosts_.rail().start_receive(part_of(from), from, tag, requests);
     }
-    for (std::size_t distance = 1; distance < hosts; ++distance) {
-        hosts_.rail().start_send(own, (host + distance) % hosts, tag, requests);
-    }
     std::ranges::copy(own, part_of(host).begin());
     return gather;
+}
+
+void ShardedValues::progress() {
+    for (Requests& requests : requests_) requests.test_all();
 }
 
 void ShardedValues::finish(const Gather& gather) {

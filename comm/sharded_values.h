@@ -43,6 +43,8 @@ class ShardedValues {
     /// All values of a bucket, to be read until the next call or publish(). Starts to fetch `next`, which the
     /// next call should ask for. Collective: all ranks ask for the same in the same order. Throws MpiError.
     [[nodiscard]] std::span<const float> bucket(std::size_t bucket, std::optional<std::size_t> next);
+    /// Moves what is on its way without waiting.
+    void progress();
 
   private:
     /// A bucket on its way to this host, or there.

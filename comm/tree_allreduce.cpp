@@ -172,8 +172,8 @@ void TreeAllreduce<T>::start_halving_step() {
     auto [keep, give] = halves_of(slices_.back());
     if (partner() < comm_->rank()) std::swap(keep, give);
     slices_.push_back(keep);
-    comm_->start_receive(scratch(keep.count), partner(), tag_, requests_);
     comm_->start_send(std::span<const T>(part(give)), partner(), tag_, requests_);
+    comm_->start_receive(scratch(keep.count), partner(), tag_, requests_);
 }
 
 /// Sends the slice this rank has and receives the other half of the one it came from.
@@ -188,8 +188,8 @@ void TreeAllreduce<T>::start_doubling_step() {
     const Slice whole = slices_[slices_.size() - 2];
     const bool have_lower = partner() > comm_->rank();
     const Slice missing{have_lower ? have.begin + have.count : whole.begin, whole.count - have.count};
-    comm_->start_receive(part(missing), partner(), tag_, requests_);
     comm_->start_send(std::span<const T>(part(have)), partner(), tag_, requests_);
+    comm_->start_receive(part(missing), partner(), tag_, requests_);
 }
 
 /// Brings every node's values of this rank's slice into the rows of scratch (nodes, slice), and sends the own
@@ -202,16 +202,16 @@ void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
     const Slice mine = owned_slice(sum_.size(), comm_->rank(), ranks);
     const std::span<T> rows = scratch(partition.nodes.size() * mine.count);
     for (std::size_t distance = 1; distance < ranks; ++distance) {
-        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
-        for (std::size_t node = partition.first_node[from]; node < partition.first_node[from + 1]; ++node) {
-            comm_->start_receive(rows.subspan(node * mine.count, mine.count), from, tag_, requests_);
-        }
-    }
-    for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t to = (comm_->rank() + distance) % ranks;
         const Slice theirs = owned_slice(sum_.size(), to, ranks);
         for (const std::span<const T>& values : partials) {
             comm_->start_send(values.subspan(theirs.begin, theirs.count), to, tag_, requests_);
+        }
+    }
+    for (std::size_t distance = 1; distance < ranks; ++distance) {
+        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
+        for (std::size_t node = partition.first_node[from]; node < partition.first_node[from + 1]; ++node) {
+            comm_->start_receive(rows.subspan(node * mine.count, mine.count), from, tag_, requests_);
         }
     }
     std::size_t node = partition.first_node[comm_->rank()];
@@ -241,11 +241,11 @@ void TreeAllreduce<T>::start_spreading() {
     const std::size_t ranks = comm_->size();
     const std::span<const T> mine = part(owned_slice(sum_.size(), comm_->rank(), ranks));
     for (std::size_t distance = 1; distance < ranks; ++distance) {
-        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
-        comm_->start_receive(part(owned_slice(sum_.size(), from, ranks)), from, tag_, requests_);
+        comm_->start_send(mine, (comm_->rank() + distance) % ranks, tag_, requests_);
     }
     for (std::size_t distance = 1; distance < ranks; ++distance) {
-        comm_->start_send(mine, (comm_->rank() + distance) % ranks, tag_, requests_);
+        const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
+        comm_->start_receive(part(owned_slice(sum_.size(), from, ranks)), from, tag_, requests_);
     }
 }
 

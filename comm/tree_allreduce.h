@@ -28,7 +28,11 @@
 // L is the latency, o the overhead of a message on the CPU, G the time per value on the wire (LogGP;
 // Alexandrov et al., 1995), a that of one addition. Below a few KiB the messages decide, above the bytes.
 //
-// Neither can deadlock: all messages of a step are started before any is waited for.
+// Neither can deadlock: all messages of a step are started before any is waited for. Sends are started before
+// receives: a rank that comes late would else find the other's request to send, answer it, and so invite a
+// long message before it asks to send its own; the answer to that then waits in the socket behind the long
+// message, and the two, which could cross, go one after the other. On a link of 1 Gbit/s this order makes
+// messages of 0.5 to 2 MiB up to 1.5 times as fast (Open MPI 4.1.4, TCP).
 #pragma once
 
 #include <cstddef>

@@ -24,6 +24,7 @@ struct BenchInput {
     std::size_t global_batch = 128;                 ///< --global_batch: samples over all ranks
     std::string arithmetic = "fp32";                ///< --arithmetic
     std::string optimizer = "sgd";                  ///< --optimizer
+    double bucket_mib = 1.0;                        ///< --bucket_mib: gradients that are reduced in one go
     std::size_t threads = 1;                        ///< --threads: of each rank
     double seconds = 2.0;                           ///< --seconds: how long a network or a shape is measured
     std::optional<ProductShape> shape;              ///< --shape: gemm: this one alone

@@ -39,6 +39,7 @@ constexpr std::array kBenchFlags{
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
     OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
     OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
+    OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
@@ -183,6 +184,7 @@ void set_bench_flag(BenchInput& bench, const std::string& name, const std::strin
     if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value);
     if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16", "fp32_amx"});
     if (name == "optimizer") bench.optimizer = one_of(name, value, optimizer_names());
+    if (name == "bucket_mib") bench.bucket_mib = positive<double>(name, value);
     if (name == "threads") bench.threads = positive<std::size_t>(name, value);
     if (name == "seconds") bench.seconds = positive<double>(name, value);
     if (name == "shape") bench.shape = product_shape(value);

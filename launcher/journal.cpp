@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "launcher/replica.h"
+
 namespace lockstep {
 
 namespace {
@@ -57,8 +59,14 @@ void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in
                      fmt::format("loss {:.5f}", train_loss));
 }
 
-void Journal::epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test) {
+void Journal::epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
+                    const std::optional<CommunicationSeconds>& communication) {
     Metrics line = metrics("epoch", at);
+    if (communication) {
+        line.communication_alone = communication->alone;
+        line.communication_exposed = communication->exposed;
+        line.communication_hidden_share = hidden_share(communication->alone, communication->exposed);
+    }
     add_train(line, train);
     if (test) add_test(line, *test);
     if (log_) log_->write(line);

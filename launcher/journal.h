@@ -21,6 +21,12 @@ struct RunPosition {
     float learning_rate = 0.0F;  ///< of the last step
 };
 
+/// Seconds of a step's reduction: by itself, and as it was waited for.
+struct CommunicationSeconds {
+    double alone = 0.0;
+    double exposed = 0.0;
+};
+
 class Journal {
   public:
     /// `log` is nothing on the ranks other than 0. The clock starts here. `log_every`: steps between lines of
@@ -29,7 +35,8 @@ class Journal {
 
     void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
               std::size_t steps_in_epoch);
-    void epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test);
+    void epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
+               const std::optional<CommunicationSeconds>& communication);
     void end(const RunPosition& at, const std::optional<Score>& train, const std::optional<Score>& test);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);

@@ -1,6 +1,7 @@
 #include "launcher/replica.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "core/arithmetic/elementwise.h"
@@ -27,6 +28,10 @@ GradientReducerOptions with_room(GradientReducerOptions options, const Network& 
 }
 
 }  // namespace
+
+double hidden_share(double alone, double exposed) {
+    return alone > 0.0 ? std::clamp(1.0 - exposed / alone, 0.0, 1.0) : 0.0;
+}
 
 ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::size_t rank,
                          std::size_t ranks) {
@@ -59,6 +64,7 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
       to_update_(layer_counts(network_)),
       metrics_(options.bounds.samples),
       reducer_(comm, layer_counts(network_), options.bounds.arenas, with_room(options.reducer, network_)),
+      overlap_(progress()),
       metrics_sum_(comm) {
     std::size_t owned = 0;
     for (std::size_t bucket = 0; bucket < reducer_.buckets().size(); ++bucket) {
@@ -98,7 +104,7 @@ SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
     const auto metrics = std::span(metrics_).first(work.shard.samples);
     for (const ShardPiece& piece : work.pieces) {
         samples_ = read(piece.first, piece.samples);
-        network_.forward(*source_, samples_.x, work_);
+        forward(samples_);
         network_.evaluate(samples_.targets, piece.samples, work_,
                           metrics.subspan(piece.first, piece.samples));
         seconds_.forward += watch.lap();
@@ -111,10 +117,14 @@ SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
     return sum;
 }
 
+void Replica::forward(const Samples& samples) {
+    overlap_.during([&] { network_.forward(*source_, samples.x, work_); });
+}
+
 void Replica::revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit) {
     for (const ShardPiece& piece : work.pieces) {
         const Samples samples = read(piece.first, piece.samples);
-        network_.forward(*source_, samples.x, work_);
+        forward(samples);
         visit(piece.first, samples, work_);
     }
 }
@@ -205,7 +215,40 @@ class Replica::Sink : public GradientSink {
 
 void Replica::backward(const ShardPiece& piece, bool last) {
     Sink sink(*this, piece, last);
-    network_.backward(*source_, samples_.x, options_.leaf, piece.part_samples, work_, sink);
+    overlap_.during(
+        [&] { network_.backward(*source_, samples_.x, options_.leaf, piece.part_samples, work_, sink); });
+}
+
+std::function<void()> Replica::progress() {
+    // Among ranks that share memory the sums are the CPU's own work: there is nothing to hide.
+    if (reducer_.layout().hosts() == 1) return nullptr;
+    return [this] {
+        reducer_.progress();
+        if (sharded_) sharded_->progress();
+    };
+}
+
+double Replica::reduction_seconds(const ShardWork& work) {
+    GradientReducer::Update update;
+    if (sharding() != Sharding::kNone) update = [](std::size_t /*bucket*/, std::span<float> /*values*/) {};
+    std::array<double, 5> seconds{};
+    for (double& each : seconds) {
+        const Stopwatch watch;
+        reducer_.begin(work.shard.partition, update);
+        for (const auto& [begin, count] : reducer_.buckets()) {
+            static_cast<void>(reducer_.gradient(0, begin, count));  // waits until there is memory for it
+            reducer_.start(begin, count);
+        }
+        if (sharding() == Sharding::kParameters) {
+            reducer_.finish();
+        } else {
+            while (!reducer_.finish_next().empty()) {
+            }
+        }
+        each = watch.seconds();
+    }
+    std::ranges::sort(seconds);
+    return seconds[seconds.size() / 2];
 }
 
 void Replica::finish_layers(ArenaRange range) {

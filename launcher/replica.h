@@ -16,6 +16,7 @@
 #include "core/network/network.h"
 #include "core/training/optimizer.h"
 #include "launcher/metrics_sum.h"
+#include "launcher/overlap.h"
 #include "launcher/sample_reader.h"
 
 namespace lockstep {
@@ -51,6 +52,10 @@ struct StepSeconds {
     double optimizer = 0.0;
 };
 
+/// The share of a reduction that takes `alone` seconds by itself which did not show as `exposed`, in [0, 1].
+/// Waiting for a slower rank is exposed too, so that the share is no overstatement.
+double hidden_share(double alone, double exposed);
+
 struct ReplicaOptions {
     NetworkSpec network;
     Arithmetic arithmetic = Arithmetic::kFp32;
@@ -82,6 +87,10 @@ class Replica {
     using VisitPiece = std::function<void(std::size_t first, const Samples& samples, Workspace& work)>;
     void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
 
+    /// Seconds that the reduction of such a batch's gradients takes with nothing to hide behind: the median
+    /// of some, of whatever lies in the gradients' memory. Between steps; changes no parameter. Collective.
+    double reduction_seconds(const ShardWork& work);
+
     [[nodiscard]] const Network& network() const { return network_; }
     /// The parameters as they are after the last step; asking for them is collective where they are sharded.
     [[nodiscard]] ParameterSource& parameters() { return *source_; }
@@ -89,7 +98,10 @@ class Replica {
     void reset_seconds() { seconds_ = {}; }
 
   private:
+    void forward(const Samples& samples);
     void backward(const ShardPiece& piece, bool last);
+    /// What is to go on while this rank computes; null where nothing can.
+    std::function<void()> progress();
     /// Finishes every layer of which `range` came last, while it is in cache: the step of an optimizer that
     /// needs the whole layer, and the packing.
     void finish_layers(ArenaRange range);
@@ -116,6 +128,7 @@ class Replica {
     Buffer<float> whole_sums_;  // gradient sums, slice by slice, where the optimizer needs whole layers
     std::unique_ptr<ShardedValues> sharded_;
     std::unique_ptr<ParameterSource> source_;
+    Overlap overlap_;
     UpdateStep step_;  // at hand
     MetricsSum metrics_sum_;
     StepSeconds seconds_;

@@ -77,6 +77,9 @@ std::string to_json_line(const Metrics& metrics) {
     add("samples_per_second", metrics.samples_per_second);
     // By its shortest decimals, as it was written in the configuration.
     if (metrics.learning_rate) json["learning_rate"] = std::stod(fmt::format("{}", *metrics.learning_rate));
+    add("communication_alone", metrics.communication_alone);
+    add("communication_exposed", metrics.communication_exposed);
+    add("communication_hidden_share", metrics.communication_hidden_share);
     add("train_loss", metrics.train_loss);
     add("train_accuracy", metrics.train_accuracy);
     add("validation_loss", metrics.validation_loss);

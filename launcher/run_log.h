@@ -40,6 +40,10 @@ struct Metrics {
     double seconds = 0.0;       ///< since the start
     std::optional<double> samples_per_second;
     std::optional<float> learning_rate;  ///< of the last step
+    // Of a step's reduction, on rank 0, where there are several ranks.
+    std::optional<double> communication_alone;    ///< seconds with nothing to hide behind
+    std::optional<double> communication_exposed;  ///< seconds waited for, the mean of an epoch's steps
+    std::optional<double> communication_hidden_share;
     std::optional<double> train_loss;
     std::optional<double> train_accuracy;
     std::optional<double> validation_loss;

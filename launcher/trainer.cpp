@@ -46,14 +46,17 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
 
 TrainingResult Trainer::train(Journal& journal) {
     TrainingResult result;
+    if (comm_.size() > 1 && steps_left()) reduction_alone_ = replica_.reduction_seconds(whole_batch_);
     while (steps_left()) {
         ++at_.epoch;
+        const std::size_t before = at_.step;
         result.train = epoch(journal);
+        const auto communication = communication_seconds(at_.step - before);
         check_parameters(comm_, network(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
         result.test = test_now ? test() : std::nullopt;
-        journal.epoch(at_, *result.train, result.test);
+        journal.epoch(at_, *result.train, result.test, communication);
     }
     if (at_.step == 0) result.test = test();
     result.digest = check_replicas_now(journal);
@@ -61,6 +64,13 @@ TrainingResult Trainer::train(Journal& journal) {
     result.seconds = journal.seconds();
     journal.end(at_, result.train, result.test);
     return result;
+}
+
+std::optional<CommunicationSeconds> Trainer::communication_seconds(std::size_t steps) {
+    const double exposed = replica_.seconds().communication_exposed;
+    replica_.reset_seconds();
+    if (!reduction_alone_) return std::nullopt;
+    return CommunicationSeconds{*reduction_alone_, exposed / static_cast<double>(steps)};
 }
 
 Score Trainer::epoch(Journal& journal) {

@@ -48,6 +48,8 @@ class Trainer {
     SampleMetrics step(const Batch& batch);
     /// One epoch, or what training.max_steps leaves of it; returns the mean over its samples.
     Score epoch(Journal& journal);
+    /// Of the steps since the last call, of which there were `steps`.
+    std::optional<CommunicationSeconds> communication_seconds(std::size_t steps);
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
     [[nodiscard]] std::optional<Score> test();
@@ -63,7 +65,8 @@ class Trainer {
     ShardWork whole_batch_;
     ShardWork last_batch_;  // of an epoch, which may be shorter
     Replica replica_;
-    std::vector<std::uint64_t> order_;  // of the epoch at hand
+    std::optional<double> reduction_alone_;  // seconds; with several ranks
+    std::vector<std::uint64_t> order_;       // of the epoch at hand
     LearningRate learning_rate_;
     RunPosition at_;
 };

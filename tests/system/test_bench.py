@@ -36,7 +36,11 @@ class Step(BenchTest):
         self.assertAlmostEqual(result["gflops"] * 1e9 * result["step_seconds"] / operations, 1)
 
     def test_ranks_measure_together_and_the_first_reports(self):
-        self.assertEqual(self.figures(*STEP, ranks=2)["ranks"], 2)
+        result = self.figures(*STEP, ranks=2)
+        self.assertEqual(result["ranks"], 2)
+        self.assertGreater(result["communication_alone"], 0)
+        self.assertTrue(0 <= result["communication_hidden_share"] <= 1)
+        self.assertIn("alone", self.succeed(*STEP, "--bucket_mib", "0.001", ranks=2).out)
 
     def test_the_table_has_a_line_for_every_phase(self):
         text = self.succeed(*STEP).out

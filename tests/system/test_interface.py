@@ -151,7 +151,17 @@ class ARun(InterfaceTest):
         for line in (line for line in lines if line["event"] == "epoch"):
             for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
                 self.assertIn(name, line)
+            self.assertNotIn("communication_alone", line)
         self.assertEqual(lines[-1]["samples"], 3 * SAMPLES)
+
+    def test_several_ranks_log_what_of_their_communication_was_hidden(self):
+        self.trained(ranks=2)
+        lines = [json.loads(line) for line in (self.folder / "run" / "metrics.jsonl").read_text().splitlines()]
+        for line in (line for line in lines if line["event"] == "epoch"):
+            self.assertGreater(line["communication_alone"], 0)
+            self.assertGreater(line["communication_exposed"], 0)
+            shown = 1 - line["communication_exposed"] / line["communication_alone"]
+            self.assertAlmostEqual(line["communication_hidden_share"], max(shown, 0))
 
     def test_the_record_says_what_was_run(self):
         self.trained(ranks=2)
