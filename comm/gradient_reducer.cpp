@@ -50,13 +50,16 @@ GradientReducer::GradientReducer(const Communicator& comm, std::span<const std::
       missing_(buckets_.size()) {
     require(options_.sharding == Sharding::kNone || options_.reduction == Reduction::kTree,
             "MPI's sums cannot be sharded");
+    require(options_.compression == Compression::kNone || options_.reduction == Reduction::kTree,
+            "MPI's sums cannot be compressed");
     for (const Slice& bucket : buckets_) {
         arena_count_ += bucket.count;
         largest_ = std::max(largest_, bucket.count);
     }
     const bool whole = options_.sharding != Sharding::kParameters;
     const HostAllreduce::Shape shape{whole ? arena_count_ : kLive_buckets * largest_,
-                                     std::max<std::size_t>(1, nodes), buckets_.size(), options_.shared_bytes};
+                                     std::max<std::size_t>(1, nodes), buckets_.size(), options_.shared_bytes,
+                                     options_.compression};
     allreduce_ = std::make_unique<HostAllreduce>(comm_, wanted_layout(), shape);
     for (std::size_t i = 0; i < shape.arenas; ++i) arenas_.push_back(allreduce_->arena(i));
 }

@@ -32,7 +32,8 @@ struct GradientReducerOptions {
     Reduction reduction = Reduction::kTree;
     /// Layer blocks are grouped until a bucket has at least this many bytes; a larger block is a bucket of
     /// its own. Smaller buckets start sooner and hide more, larger ones pay fewer latencies. Never changes
-    /// bits. 1 MiB: within a host no size from 1 to 48 MiB was measurably better; between hosts see README.md.
+    /// bits. 1 MiB: within a host no size from 1 to 48 MiB was measurably better; between hosts see
+    /// README.md.
     std::size_t bucket_bytes = std::size_t{1} << 20;
     /// (ranks) labels of the hosts, equal ones sharing memory; empty: as MPI finds them. Never changes bits.
     std::vector<std::size_t> host_labels = {};
@@ -40,6 +41,8 @@ struct GradientReducerOptions {
     Sharding sharding = Sharding::kNone;
     /// Memory beside the arenas that this rank wants to share with the host's others (HostAllreduce).
     SharedBytes shared_bytes = nullptr;
+    /// Other than kNone requires kTree, and gradients of nodes that were added up as compression.h has it.
+    Compression compression = Compression::kNone;
 };
 
 /// Cuts the arena into buckets: runs of whole blocks, grouped from the last block down, since backpropagation
@@ -108,6 +111,8 @@ class GradientReducer {
     /// kParameters without a copy: the updates of all ranks have been made.
     void finish();
 
+    /// What this rank has sent to other hosts.
+    [[nodiscard]] Traffic traffic() const { return allreduce_->traffic(); }
     [[nodiscard]] std::size_t arena_count() const { return arena_count_; }
     /// In the order in which they are reduced.
     [[nodiscard]] const std::vector<Slice>& buckets() const { return buckets_; }

@@ -75,7 +75,7 @@ HostAllreduce::HostAllreduce(const Communicator& comm, const HostLayout& wanted,
     require(shape_.arenas > 0, "at least one arena");
     flights_.reserve(shape_.flights);
     for (std::size_t flight = 0; flight < shape_.flights; ++flight) {
-        flights_.push_back({TreeAllreduce<float>(rail_, static_cast<int>(flight))});
+        flights_.push_back({TreeAllreduce<float>(rail_, static_cast<int>(flight), shape_.compression)});
     }
 }
 
@@ -129,7 +129,7 @@ void HostAllreduce::sum_own_part(Flight& flight) {
         for (const std::size_t node : subtrees[i].nodes) inputs_.push_back(node_values(node, own));
         const std::span<float> target =
             subtrees.size() == 1 ? sum : flight.scratch.span().subspan(i * own.count, own.count);
-        sum_tree<float>(inputs_, subtrees[i].merges, target);
+        sum_tree<float>(inputs_, subtrees[i].merges, target, shape_.compression);
         host_sums_.emplace_back(target);
     }
     OwnedSum owned{nullptr, flight.owned.spread};
@@ -163,6 +163,16 @@ std::span<const SummedSlice> HostAllreduce::sums(std::size_t flight) {
         sums_.push_back({part(flights_[flight].range, rail), arena_of(rail, 0)});
     }
     return sums_;
+}
+
+Traffic HostAllreduce::traffic() const {
+    Traffic all;
+    for (const Flight& flight : flights_) {
+        const Traffic one = flight.between_hosts.traffic();
+        all.sent += one.sent;
+        all.plain += one.plain;
+    }
+    return all;
 }
 
 void HostAllreduce::end() {

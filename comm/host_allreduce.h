@@ -61,6 +61,7 @@ class HostAllreduce {
         std::size_t arenas = 1;       ///< of this rank: the most nodes it will ever own, at least 1
         std::size_t flights = 1;
         SharedBytes shared_bytes = nullptr;  ///< beside the arenas; null: none
+        Compression compression = Compression::kNone;
     };
 
     /// Allocates the arenas, zero. `wanted` must put ranks on one host only where they can share memory;
@@ -101,6 +102,8 @@ class HostAllreduce {
     /// Where the sums of a flight that is done lie, the parts in order, together the whole range. They stay
     /// until end().
     [[nodiscard]] std::span<const SummedSlice> sums(std::size_t flight);
+    /// What this rank has sent to other hosts.
+    [[nodiscard]] Traffic traffic() const;
     /// This rank has read what it wanted, and all its flights are done.
     void end();
 

@@ -72,8 +72,27 @@ Slice owned_slice(std::size_t n, std::size_t rank, std::size_t ranks) {
 }
 
 template <class T>
-TreeAllreduce<T>::TreeAllreduce(const Communicator& comm, int tag)
-    : comm_(&comm), tag_(tag), requests_(comm.handle()) {}
+TreeAllreduce<T>::TreeAllreduce(const Communicator& comm, int tag, Compression compression)
+    : comm_(&comm), compression_(compression), channel_(comm, tag) {}
+
+template <class T>
+Encoding TreeAllreduce<T>::up() const {
+    switch (compression_) {
+        case Compression::kNone:
+            return Encoding::kPlain;
+        case Compression::kBf16:
+            return Encoding::kBf16;
+        case Compression::kTopK:
+            return Encoding::kSparse;
+    }
+    return Encoding::kPlain;
+}
+
+template <class T>
+Encoding TreeAllreduce<T>::down() const {
+    // What `ready` leaves in the place of the sum need not be what was compressed.
+    return owned_.ready ? Encoding::kPlain : up();
+}
 
 template <class T>
 void TreeAllreduce<T>::start(const LeafPartition& partition, std::span<const std::span<const T>> partials,
@@ -105,14 +124,14 @@ void TreeAllreduce<T>::start(const LeafPartition& partition, std::span<const std
 
 template <class T>
 bool TreeAllreduce<T>::progress() {
-    while (!done() && requests_.test_all()) advance();
+    while (!done() && channel_.test_all()) advance();
     return done();
 }
 
 template <class T>
 void TreeAllreduce<T>::finish() {
     while (!done()) {
-        requests_.wait_all();
+        channel_.wait_all();
         advance();
     }
 }
@@ -136,7 +155,7 @@ void TreeAllreduce<T>::advance() {
         case Phase::kHalving: {
             const std::span<T> mine = part(slices_.back());
             const std::array<std::span<const T>, 2> halves{mine, scratch(mine.size())};
-            sum_tree<T>(halves, kOneMerge, mine);
+            sum_tree<T>(halves, kOneMerge, mine, compression_);
             ++step_;
             return start_halving_step();
         }
@@ -172,8 +191,8 @@ void TreeAllreduce<T>::start_halving_step() {
     auto [keep, give] = halves_of(slices_.back());
     if (partner() < comm_->rank()) std::swap(keep, give);
     slices_.push_back(keep);
-    comm_->start_send(std::span<const T>(part(give)), partner(), tag_, requests_);
-    comm_->start_receive(scratch(keep.count), partner(), tag_, requests_);
+    channel_.send(std::span<const T>(part(give)), partner(), up());
+    channel_.receive(scratch(keep.count), partner(), up());
 }
 
 /// Sends the slice this rank has and receives the other half of the one it came from.
@@ -188,8 +207,8 @@ void TreeAllreduce<T>::start_doubling_step() {
     const Slice whole = slices_[slices_.size() - 2];
     const bool have_lower = partner() > comm_->rank();
     const Slice missing{have_lower ? have.begin + have.count : whole.begin, whole.count - have.count};
-    comm_->start_send(std::span<const T>(part(have)), partner(), tag_, requests_);
-    comm_->start_receive(part(missing), partner(), tag_, requests_);
+    channel_.send(std::span<const T>(part(have)), partner(), down());
+    channel_.receive(part(missing), partner(), down());
 }
 
 /// Brings every node's values of this rank's slice into the rows of scratch (nodes, slice), and sends the own
@@ -205,13 +224,13 @@ void TreeAllreduce<T>::start_collecting(const LeafPartition& partition,
         const std::size_t to = (comm_->rank() + distance) % ranks;
         const Slice theirs = owned_slice(sum_.size(), to, ranks);
         for (const std::span<const T>& values : partials) {
-            comm_->start_send(values.subspan(theirs.begin, theirs.count), to, tag_, requests_);
+            channel_.send(values.subspan(theirs.begin, theirs.count), to, up());
         }
     }
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
         for (std::size_t node = partition.first_node[from]; node < partition.first_node[from + 1]; ++node) {
-            comm_->start_receive(rows.subspan(node * mine.count, mine.count), from, tag_, requests_);
+            channel_.receive(rows.subspan(node * mine.count, mine.count), from, up());
         }
     }
     std::size_t node = partition.first_node[comm_->rank()];
@@ -232,7 +251,7 @@ void TreeAllreduce<T>::add_collected() {
     for (std::size_t node = 0; node < nodes; ++node) {
         rows_.push_back(rows.subspan(node * mine.size(), mine.size()));
     }
-    sum_tree<T>(rows_, merges_, mine);
+    sum_tree<T>(rows_, merges_, mine, compression_);
 }
 
 /// Sends this rank's slice of the sum to all and receives theirs.
@@ -241,11 +260,11 @@ void TreeAllreduce<T>::start_spreading() {
     const std::size_t ranks = comm_->size();
     const std::span<const T> mine = part(owned_slice(sum_.size(), comm_->rank(), ranks));
     for (std::size_t distance = 1; distance < ranks; ++distance) {
-        comm_->start_send(mine, (comm_->rank() + distance) % ranks, tag_, requests_);
+        channel_.send(mine, (comm_->rank() + distance) % ranks, down());
     }
     for (std::size_t distance = 1; distance < ranks; ++distance) {
         const std::size_t from = (comm_->rank() + ranks - distance) % ranks;
-        comm_->start_receive(part(owned_slice(sum_.size(), from, ranks)), from, tag_, requests_);
+        channel_.receive(part(owned_slice(sum_.size(), from, ranks)), from, down());
     }
 }
 

@@ -40,9 +40,10 @@
 #include <span>
 #include <vector>
 
+#include "comm/channel.h"
 #include "comm/communicator.h"
-#include "comm/requests.h"
 #include "core/arithmetic/buffer.h"
+#include "core/arithmetic/compression.h"
 #include "core/arithmetic/leaf_tree.h"
 
 namespace lockstep {
@@ -84,8 +85,10 @@ struct OwnedSum {
 template <class T>
 class TreeAllreduce {
   public:
-    /// `comm` must outlive the object. Local: no communication.
-    explicit TreeAllreduce(const Communicator& comm, int tag = 0);
+    /// `comm` must outlive the object. Local: no communication. With `compression` the sums travel in fewer
+    /// bytes, and where it is kBf16 every addition is rounded: the partial sums must be bf16 then.
+    explicit TreeAllreduce(const Communicator& comm, int tag = 0,
+                           Compression compression = Compression::kNone);
 
     /// Begins a reduction: sends what can be sent and returns.
     ///   partials  (nodes of this rank) spans of n values each: the sums of this rank's nodes, ascending
@@ -101,6 +104,8 @@ class TreeAllreduce {
     /// Returns when the sum is complete. Other objects' reductions on this rank do not go on meanwhile, so
     /// ranks must finish several in the same order, or take turns with progress().
     void finish();
+    /// What this rank has sent in all reductions.
+    [[nodiscard]] Traffic traffic() const { return channel_.traffic(); }
     /// True when no reduction is in flight.
     [[nodiscard]] bool done() const { return phase_ == Phase::kDone; }
 
@@ -126,9 +131,13 @@ class TreeAllreduce {
     std::span<T> scratch(std::size_t count);
     [[nodiscard]] std::span<T> part(Slice slice) const { return sum_.subspan(slice.begin, slice.count); }
 
+    /// How sums travel towards the owners of the slices, and from there.
+    [[nodiscard]] Encoding up() const;
+    [[nodiscard]] Encoding down() const;
+
     const Communicator* comm_;
-    int tag_;
-    Requests requests_;
+    Compression compression_;
+    Channel<T> channel_;
     Phase phase_ = Phase::kDone;
     std::span<T> sum_;
     OwnedSum owned_;

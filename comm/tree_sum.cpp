@@ -1,8 +1,10 @@
 #include "comm/tree_sum.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
+#include "core/arithmetic/scalar_bf16.h"
 #include "core/arithmetic/threads.h"
 
 namespace lockstep {
@@ -16,14 +18,22 @@ constexpr std::size_t kGrain = std::size_t{1} << 15;
 
 /// sum[i] = a[i] + b[i]; `sum` may be a or b.
 template <class T>
-void add(const T* a, const T* b, T* sum, std::size_t count) {
+void add(const T* a, const T* b, T* sum, std::size_t count, Compression compression) {
+    if constexpr (std::is_same_v<T, float>) {
+        if (compression == Compression::kBf16) {
+            for (std::size_t i = 0; i < count; ++i) {
+                sum[i] = scalar::from_bf16(scalar::to_bf16(a[i] + b[i]));
+            }
+            return;
+        }
+    }
     for (std::size_t i = 0; i < count; ++i) sum[i] = a[i] + b[i];
 }
 
 /// Values [begin, end) of the sum. Only the last merge writes to `sum`, since that may be one of the inputs.
 template <class T>
 void sum_range(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, T* sum,
-               std::size_t begin, std::size_t end) {
+               std::size_t begin, std::size_t end, Compression compression) {
     // Kept by each thread from one sum to the next.
     thread_local std::vector<T> inner;
     thread_local std::vector<const T*> node;  // where each node's values of the block are at present
@@ -35,7 +45,7 @@ void sum_range(std::span<const std::span<const T>> inputs, std::span<const Merge
         for (std::size_t m = 0; m < merges.size(); ++m) {
             const auto [into, from] = merges[m];
             T* target = m + 1 == merges.size() ? sum + first : inner.data() + into * kBlock;
-            add(node[into], node[from], target, count);
+            add(node[into], node[from], target, count, compression);
             node[into] = target;
         }
     }
@@ -44,7 +54,8 @@ void sum_range(std::span<const std::span<const T>> inputs, std::span<const Merge
 }  // namespace
 
 template <class T>
-void sum_tree(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, std::span<T> sum) {
+void sum_tree(std::span<const std::span<const T>> inputs, std::span<const Merge> merges, std::span<T> sum,
+              Compression compression) {
     if (inputs.empty()) {
         std::ranges::fill(sum, T{0});
     } else if (merges.empty()) {
@@ -54,13 +65,15 @@ void sum_tree(std::span<const std::span<const T>> inputs, std::span<const Merge>
         share_range(sum.size(), kGrain, kBlock, [&](std::size_t begin, std::size_t end) {
             if (merges.size() == 1)
                 return add(inputs[merges[0].into].data() + begin, inputs[merges[0].from].data() + begin,
-                           sum.data() + begin, end - begin);
-            sum_range(inputs, merges, sum.data(), begin, end);
+                           sum.data() + begin, end - begin, compression);
+            sum_range(inputs, merges, sum.data(), begin, end, compression);
         });
     }
 }
 
-template void sum_tree(std::span<const std::span<const float>>, std::span<const Merge>, std::span<float>);
-template void sum_tree(std::span<const std::span<const double>>, std::span<const Merge>, std::span<double>);
+template void sum_tree(std::span<const std::span<const float>>, std::span<const Merge>, std::span<float>,
+                       Compression);
+template void sum_tree(std::span<const std::span<const double>>, std::span<const Merge>, std::span<double>,
+                       Compression);
 
 }  // namespace lockstep

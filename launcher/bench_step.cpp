@@ -84,8 +84,8 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     options.optimizer = {.name = input.optimizer, .momentum = 0.9F};
     options.reducer.bucket_bytes = CommConfig{.bucket_mib = input.bucket_mib}.bucket_bytes();
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
-    options.bounds = shard_bounds(plan, 0, comm.rank(), comm.size());
-    const ShardWork work(plan, plan.batch(0, 0), 0, comm.rank(), comm.size());
+    options.bounds = shard_bounds(plan, {}, comm.rank(), comm.size());
+    const ShardWork work(plan, plan.batch(0, 0), {}, comm.rank(), comm.size());
     Replica replica(comm, options);
     const BenchSamples data(work.shard, spec.inputs, spec.layers.back().units);
     // All in one piece.

@@ -74,6 +74,15 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
         bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
         bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
+    if (report.compression != "none") {
+        fmt::print("compression {}: other numbers than without, the same for any number of ranks",
+                   report.compression);
+        if (report.kept_back_bytes > 0) {
+            fmt::print("; {} a rank, included above, for what is kept back",
+                       bytes_text(report.kept_back_bytes));
+        }
+        fmt::print("\n");
+    }
     if (report.ranks > 1) {
         for (const PlanReport::Choice& choice : report.shards) {
             fmt::print("shard       {:<10}  {} a rank, which sends up to {} a step{}\n", choice.shard,
@@ -125,10 +134,12 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
              {{"parameters", report.parameter_bytes},
               {"gradients", report.gradient_bytes},
               {"optimizer", report.optimizer_bytes},
+              {"kept_back", report.kept_back_bytes},
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},
               {"total", report.memory_bytes()}}},
             {"shard", report.shard},
+            {"compression", report.compression},
             {"shards", shards},
             {"reduction", report.algorithm},
             {"buckets", report.bucket_count},

@@ -52,6 +52,13 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
             "comm.reduction = mpi: MPI chooses the order of the sums, so the promise of equal bits on any "
             "number of ranks does not hold for this run");
     }
+    if (config.comm.compression != Compression::kNone) {
+        journal.warn(
+            fmt::format("comm.compression = {}: the numbers, though still equal for any number of ranks, "
+                        "differ from those "
+                        "of gradients that are not compressed",
+                        to_string(config.comm.compression)));
+    }
     if (config.training.arithmetic == Arithmetic::kFp32Amx && instruction_set() != InstructionSet::kAmx) {
         journal.warn(
             "training.arithmetic = fp32_amx: without AMX, here, it takes several times as long as fp32; the "

@@ -162,6 +162,22 @@ Sharding make_sharding(const ResolvedOptions& options) {
     return Sharding::kParameters;
 }
 
+Compression make_compression(const ResolvedOptions& options) {
+    const std::string& word = options.text("comm.compression");
+    if (word != "top_k" && options.given("comm.keep")) {
+        throw ConfigError(
+            fmt::format("{}: belongs to comm.compression = top_k, but {} is chosen; remove the key",
+                        options.place("comm.keep"), word));
+    }
+    if (word == "none") return Compression::kNone;
+    if (options.text("comm.reduction") == "mpi") {
+        throw ConfigError(
+            fmt::format("{}: needs comm.reduction = tree: MPI adds plain values; choose none or tree",
+                        options.place("comm.compression")));
+    }
+    return word == "bf16" ? Compression::kBf16 : Compression::kTopK;
+}
+
 /// The keys that a schedule reads besides learning_rate and warmup_steps.
 std::vector<std::string_view> schedule_keys(RateSchedule schedule) {
     switch (schedule) {
@@ -276,6 +292,8 @@ Config make_config(const ResolvedOptions& options) {
     config.learning_rate = make_learning_rate(options);
     config.comm = {.reduction = options.text("comm.reduction") == "mpi" ? Reduction::kMpi : Reduction::kTree,
                    .sharding = make_sharding(options),
+                   .compression = make_compression(options),
+                   .keep = number<double>(options, "comm.keep"),
                    .bucket_mib = number<double>(options, "comm.bucket_mib"),
                    .check_every = count(options, "comm.check_every")};
     config.run = {.dir = options.text("run.dir"),
@@ -328,6 +346,18 @@ std::size_t default_threads() {
 Arithmetic parse_arithmetic(std::string_view name) {
     if (name == "bf16") return Arithmetic::kBf16;
     return name == "fp32_amx" ? Arithmetic::kFp32Amx : Arithmetic::kFp32;
+}
+
+std::string to_string(Compression compression) {
+    switch (compression) {
+        case Compression::kNone:
+            return "none";
+        case Compression::kBf16:
+            return "bf16";
+        case Compression::kTopK:
+            return "top_k";
+    }
+    return "?";
 }
 
 std::string to_string(Sharding sharding) {

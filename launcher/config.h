@@ -37,6 +37,8 @@ struct TrainingConfig {
 struct CommConfig {
     Reduction reduction = Reduction::kTree;
     Sharding sharding = Sharding::kNone;
+    Compression compression = Compression::kNone;
+    double keep = 0.0;  ///< share of a leaf's values that go up the tree, with kTopK
     double bucket_mib = 0.0;
     std::size_t check_every = 0;  ///< steps between comparisons of the replicas; 0: only at the end
 
@@ -79,5 +81,6 @@ std::size_t default_threads();
 Arithmetic parse_arithmetic(std::string_view name);
 std::string to_string(Reduction reduction);
 std::string to_string(Sharding sharding);
+std::string to_string(Compression compression);
 
 }  // namespace lockstep

@@ -60,13 +60,14 @@ void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in
 }
 
 void Journal::epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
-                    const std::optional<CommunicationSeconds>& communication) {
+                    const EpochCommunication& communication) {
     Metrics line = metrics("epoch", at);
-    if (communication) {
-        line.communication_alone = communication->alone;
-        line.communication_exposed = communication->exposed;
-        line.communication_hidden_share = hidden_share(communication->alone, communication->exposed);
+    line.communication_alone = communication.alone;
+    line.communication_exposed = communication.exposed;
+    if (communication.alone && communication.exposed) {
+        line.communication_hidden_share = hidden_share(*communication.alone, *communication.exposed);
     }
+    line.compression_ratio = communication.ratio;
     add_train(line, train);
     if (test) add_test(line, *test);
     if (log_) log_->write(line);

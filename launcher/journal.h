@@ -21,10 +21,11 @@ struct RunPosition {
     float learning_rate = 0.0F;  ///< of the last step
 };
 
-/// Seconds of a step's reduction: by itself, and as it was waited for.
-struct CommunicationSeconds {
-    double alone = 0.0;
-    double exposed = 0.0;
+/// What an epoch's communication took, as far as there was any.
+struct EpochCommunication {
+    std::optional<double> alone;    ///< seconds of a step's reduction with nothing to hide behind
+    std::optional<double> exposed;  ///< seconds of a step in which it was waited for
+    std::optional<double> ratio;    ///< bytes that were spared: those of plain sums over those sent
 };
 
 class Journal {
@@ -36,7 +37,7 @@ class Journal {
     void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
               std::size_t steps_in_epoch);
     void epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
-               const std::optional<CommunicationSeconds>& communication);
+               const EpochCommunication& communication);
     void end(const RunPosition& at, const std::optional<Score>& train, const std::optional<Score>& test);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);

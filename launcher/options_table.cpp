@@ -25,6 +25,7 @@ using enum OptionKind;
 constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
 constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx"};
 constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
+constexpr std::array<std::string_view, 3> kCompressions{"none", "bf16", "top_k"};
 constexpr std::array<std::string_view, 3> kShards{"none", "optimizer", "parameters"};
 constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
 
@@ -219,6 +220,20 @@ const std::array kTable{
         .help = "what the ranks divide among themselves instead of each holding all of it; parameters: with "
                 "their gradients and the optimizer's state; never changes bits",
         .choices = kShards},
+    OptionSpec{.key = "comm.compression",
+               .kind = kChoice,
+               .default_text = "none",
+               .help = "for slow networks: gradients travel between hosts in fewer bytes; bf16: rounded; "
+                       "top_k: the largest alone, the others are added to the next step's; changes the "
+                       "numbers, the same on any number of ranks",
+               .choices = kCompressions},
+    OptionSpec{.key = "comm.keep",
+               .kind = kReal,
+               .default_text = "0.01",
+               .help = "top_k: share of the values of a leaf's gradient that travel",
+               .least = 0,
+               .most = 1,
+               .above = true},
     OptionSpec{.key = "comm.bucket_mib",
                .kind = kReal,
                .default_text = "1",

@@ -126,12 +126,20 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
         const Batch batch = plan.batch(0, step);
         const LeafPartition partition = plan.shard(batch, 0, report.ranks).partition;
         for (std::size_t rank = 0; rank < report.ranks; ++rank) {
-            const auto pieces = cut_into_pieces(partition.nodes_of(rank), micro_batch / plan.leaf());
+            const auto nodes = partition.nodes_of(rank);
+            const std::size_t most = micro_batch / plan.leaf();
+            const auto pieces = config.comm.compression == Compression::kNone ? cut_into_pieces(nodes, most)
+                                                                              : cut_into_leaves(nodes, most);
             arenas = std::max(arenas, slot_count(pieces));
             samples = std::max(samples, std::min(most_leaves(pieces) * plan.leaf(), batch.samples));
         }
     }
     report.gradient_bytes = (sharded ? shares.live_bytes : arena_bytes) * arenas;
+    if (config.comm.compression == Compression::kTopK) {
+        // The first rank's share is the largest.
+        const Shard shard = plan.shard(plan.batch(0, 0), 0, report.ranks);
+        report.kept_back_bytes = shard.partition.ranges[0].count() * arena_bytes;
+    }
     report.activation_bytes = Workspace::bytes(network.spec(), samples);
 }
 
@@ -146,13 +154,16 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
         return;
     }
     const LeafPartition partition = plan.shard(plan.batch(0, 0), 0, report.ranks).partition;
-    const std::size_t others = report.gradient_arena_bytes / report.ranks * (report.ranks - 1);
+    const std::size_t plain = report.gradient_arena_bytes / report.ranks * (report.ranks - 1);
+    // How many values of top-k meet in a sum is not known before; each has twice its bytes.
+    const std::size_t others = config.comm.compression == Compression::kBf16 ? plain / 2 : plain;
     const bool halving = choose_algorithm(partition) == TreeAlgorithm::kHalving;
     report.algorithm = halving ? "halving" : "direct";
     const std::size_t scattered = (halving ? 1 : most_nodes(partition)) * others;
     report.sent_bytes_per_step = scattered + (config.comm.sharding == Sharding::kParameters
                                                   ? gathered_bytes(config, network, report.ranks)
-                                                  : others);
+                                              : config.comm.sharding == Sharding::kOptimizer ? plain
+                                                                                             : others);
 }
 
 /// Whether make_config would take this choice of comm.shard with the rest of the configuration.
@@ -190,6 +201,7 @@ PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Datase
     describe_traffic(report, config, network, plan);
     describe_shards(report, config, network, plan);
     report.shard = to_string(config.comm.sharding);
+    report.compression = to_string(config.comm.compression);
     return report;
 }
 

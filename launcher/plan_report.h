@@ -38,17 +38,20 @@ struct PlanReport {
     std::size_t parameter_bytes = 0;
     std::size_t gradient_bytes = 0;  ///< for each node of the leaf tree that it owns, more with micro_batch
     std::size_t optimizer_bytes = 0;
-    std::size_t packed_bytes = 0;  ///< rounded copies of the weights, in bf16
+    std::size_t kept_back_bytes = 0;  ///< of top-k compression's leaves, until later steps
+    std::size_t packed_bytes = 0;     ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;
     [[nodiscard]] std::size_t memory_bytes() const {
-        return parameter_bytes + gradient_bytes + optimizer_bytes + packed_bytes + activation_bytes;
+        return parameter_bytes + gradient_bytes + optimizer_bytes + kept_back_bytes + packed_bytes +
+               activation_bytes;
     }
 
+    std::string compression;       ///< comm.compression
     std::string algorithm;         ///< "none", "halving", "direct", "mpi"
     std::size_t bucket_count = 0;  ///< reductions of a step
     std::size_t gradient_arena_bytes = 0;
     /// Bytes that the rank which sends most sends in a step on a whole batch: for the gradients, and for
-    /// parameters that are sharded. 0 with mpi: the library's choice.
+    /// parameters that are sharded. 0 with mpi: the library's choice. With top_k at the most.
     std::size_t sent_bytes_per_step = 0;
 
     /// What every choice of comm.shard that goes with the rest of the configuration would need.

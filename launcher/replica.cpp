@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "core/arithmetic/compression.h"
 #include "core/arithmetic/elementwise.h"
 #include "launcher/sharded_parameters.h"
 #include "launcher/stopwatch.h"
@@ -33,12 +34,12 @@ double hidden_share(double alone, double exposed) {
     return alone > 0.0 ? std::clamp(1.0 - exposed / alone, 0.0, 1.0) : 0.0;
 }
 
-ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::size_t rank,
-                         std::size_t ranks) {
+ShardBounds shard_bounds(const BatchPlan& plan, ShardCut cut, std::size_t rank, std::size_t ranks) {
     ShardBounds bounds;
     // All batches of an epoch but the last one have the same shape.
     for (const std::size_t step : {std::size_t{0}, plan.steps_per_epoch() - 1}) {
-        const ShardWork work(plan, plan.batch(0, step), micro_batch, rank, ranks);
+        const ShardWork work(plan, plan.batch(0, step), cut, rank, ranks);
+        if (work.whole_batch) bounds.leaves = work.leaves.count();
         bounds.samples = std::max(bounds.samples, work.shard.samples);
         for (const ShardPiece& piece : work.pieces) {
             bounds.arenas = std::max(bounds.arenas, slot_count({&piece.tree, 1}));
@@ -48,12 +49,14 @@ ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::si
     return bounds;
 }
 
-ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, std::size_t micro_batch, std::size_t rank,
+ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, ShardCut cut, std::size_t rank,
                      std::size_t ranks)
     : batch_samples(batch.samples),
+      whole_batch(batch.samples == plan.global_batch()),
       shard(plan.shard(batch, rank, ranks)),
-      pieces(plan.pieces(batch, shard, rank, micro_batch)) {
+      pieces(plan.pieces(batch, shard, rank, cut.micro_batch, cut.leaf_parts)) {
     first = shard.first - batch.first;
+    leaves = shard.partition.ranges[rank];
 }
 
 Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
@@ -74,6 +77,9 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     const bool all = sharding() == Sharding::kNone;
     optimizer_ = make_optimizer(options.optimizer, all ? network_.layout().arena_size() : owned);
     if (optimizer_->needs_whole_layers()) whole_sums_ = Buffer<float>(network_.layout().arena_size());
+    if (compression() == Compression::kTopK) {
+        feedback_.emplace(options.bounds.leaves, network_.layout().arena_size(), options.kept_share);
+    }
     draw_parameters();
 }
 
@@ -109,7 +115,7 @@ SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
                           metrics.subspan(piece.first, piece.samples));
         seconds_.forward += watch.lap();
         if (&piece == &work.pieces.back()) break;
-        backward(piece, false);
+        backward(work, piece);
         seconds_.backward += watch.lap();
     }
     const SampleMetrics sum = metrics_sum_.over_batch(work.shard, options_.leaf, metrics);
@@ -133,7 +139,7 @@ void Replica::update(const ShardWork& work, std::size_t number, float learning_r
     Stopwatch watch;
     step_ = {number, learning_rate, 1.0F / static_cast<float>(work.batch_samples)};
     const double updating = seconds_.optimizer;
-    backward(work.pieces.back(), true);
+    backward(work, work.pieces.back());
     seconds_.backward += watch.lap() - (seconds_.optimizer - updating);
     finish_update();
 }
@@ -179,18 +185,19 @@ void Replica::update_owned(std::size_t bucket, std::span<float> values) {
     seconds_.optimizer += watch.seconds();
 }
 
-/// Takes the gradients of one piece: each layer's are added to those of earlier pieces while they are in
-/// cache, and after the last piece go to the reducer.
+/// Takes the gradients of one piece: each part's are compressed, where they are, and added to those of
+/// earlier parts while they are in cache; after the last piece they go to the reducer.
 class Replica::Sink : public GradientSink {
   public:
-    Sink(Replica& replica, const ShardPiece& piece, bool last)
-        : replica_(replica), piece_(piece), last_(last) {}
+    Sink(Replica& replica, const ShardWork& work, const ShardPiece& piece)
+        : replica_(replica), work_(work), piece_(piece), last_(&piece == &work.pieces.back()) {}
 
-    std::span<float> gradient(std::size_t layer, std::size_t node) override {
-        return run(layer, piece_.tree.parts[node].slot);
+    std::span<float> gradient(std::size_t layer, std::size_t part) override {
+        if (part > 0) finish_part(layer, piece_.tree.parts[part - 1]);
+        return run(layer, piece_.tree.parts[part].slot);
     }
     void gradient_done(std::size_t layer) override {
-        for (const auto& [into, from] : piece_.tree.merges) add_values(run(layer, into), run(layer, from));
+        if (!piece_.tree.parts.empty()) finish_part(layer, piece_.tree.parts.back());
         if (replica_.sharding() == Sharding::kNone) start(layer);
     }
     void layer_done(std::size_t layer) override {
@@ -203,18 +210,29 @@ class Replica::Sink : public GradientSink {
         const auto [first, count] = replica_.network_.layout().layer_range(layer);
         return replica_.reducer_.gradient(slot, first, count);
     }
+    void finish_part(std::size_t layer, const TreePiece::Part& part) {
+        const std::span<float> sum = run(layer, part.slot);
+        if (replica_.compression() == Compression::kBf16) round_to_bf16(sum);
+        if (replica_.compression() == Compression::kTopK && work_.whole_batch) {
+            const std::size_t first = replica_.network_.layout().layer_range(layer).first;
+            replica_.feedback_->compress(part.leaves.begin - work_.leaves.begin, first, sum);
+        }
+        const auto add = replica_.compression() == Compression::kBf16 ? add_rounded : add_values;
+        for (const auto& [into, from] : part.merges) add(run(layer, into), run(layer, from));
+    }
     void start(std::size_t layer) {
         const auto [first, count] = replica_.network_.layout().layer_range(layer);
         if (last_) replica_.reducer_.start(first, count);
     }
 
     Replica& replica_;
+    const ShardWork& work_;
     const ShardPiece& piece_;
     bool last_;
 };
 
-void Replica::backward(const ShardPiece& piece, bool last) {
-    Sink sink(*this, piece, last);
+void Replica::backward(const ShardWork& work, const ShardPiece& piece) {
+    Sink sink(*this, work, piece);
     overlap_.during(
         [&] { network_.backward(*source_, samples_.x, options_.leaf, piece.part_samples, work_, sink); });
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/arithmetic/buffer.h"
 #include "core/data/batch_plan.h"
 #include "core/network/network.h"
+#include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "launcher/metrics_sum.h"
 #include "launcher/overlap.h"
@@ -21,22 +23,30 @@
 
 namespace lockstep {
 
+/// How a rank's share goes through the network (BatchPlan::pieces).
+struct ShardCut {
+    std::size_t micro_batch = 0;  ///< samples of a piece at most; 0: all at once
+    bool leaf_parts = false;      ///< every leaf's gradient by itself: with compression
+};
+
 /// The most that a rank is ever given of a batch: what it holds memory for.
 struct ShardBounds {
+    std::size_t leaves = 0;         ///< of its share of a whole batch
     std::size_t arenas = 0;         ///< gradient arenas: slots of its pieces
     std::size_t samples = 0;        ///< of its share
     std::size_t piece_samples = 0;  ///< of a piece
 };
-ShardBounds shard_bounds(const BatchPlan& plan, std::size_t micro_batch, std::size_t rank, std::size_t ranks);
+ShardBounds shard_bounds(const BatchPlan& plan, ShardCut cut, std::size_t rank, std::size_t ranks);
 
 /// What a rank does of one batch, and of every other one of that size: its share, and the pieces in which
 /// that goes through the network.
 struct ShardWork {
-    ShardWork(const BatchPlan& plan, const Batch& batch, std::size_t micro_batch, std::size_t rank,
-              std::size_t ranks);
+    ShardWork(const BatchPlan& plan, const Batch& batch, ShardCut cut, std::size_t rank, std::size_t ranks);
 
     std::size_t batch_samples;  ///< of the whole batch
+    bool whole_batch;           ///< not one that is shorter than the others
     std::size_t first = 0;      ///< of the share's samples, within the batch
+    LeafRange leaves;           ///< of the share, within the batch
     Shard shard;
     std::vector<ShardPiece> pieces;  ///< at least one
 };
@@ -63,6 +73,7 @@ struct ReplicaOptions {
     std::size_t leaf = 32;   ///< samples
     OptimizerOptions optimizer;
     GradientReducerOptions reducer;
+    double kept_share = 0.0;  ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
 };
 
@@ -94,12 +105,14 @@ class Replica {
     [[nodiscard]] const Network& network() const { return network_; }
     /// The parameters as they are after the last step; asking for them is collective where they are sharded.
     [[nodiscard]] ParameterSource& parameters() { return *source_; }
+    /// What this rank has sent of its gradients to other hosts until now.
+    [[nodiscard]] Traffic traffic() const { return reducer_.traffic(); }
     [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
     void reset_seconds() { seconds_ = {}; }
 
   private:
     void forward(const Samples& samples);
-    void backward(const ShardPiece& piece, bool last);
+    void backward(const ShardWork& work, const ShardPiece& piece);
     /// What is to go on while this rank computes; null where nothing can.
     std::function<void()> progress();
     /// Finishes every layer of which `range` came last, while it is in cache: the step of an optimizer that
@@ -108,6 +121,7 @@ class Replica {
 
     class Sink;
 
+    [[nodiscard]] Compression compression() const { return options_.reducer.compression; }
     [[nodiscard]] Sharding sharding() const { return options_.reducer.sharding; }
     void draw_parameters();
     /// The reducer's update of what this rank owns of a bucket.
@@ -128,6 +142,7 @@ class Replica {
     Buffer<float> whole_sums_;  // gradient sums, slice by slice, where the optimizer needs whole layers
     std::unique_ptr<ShardedValues> sharded_;
     std::unique_ptr<ParameterSource> source_;
+    std::optional<ErrorFeedback> feedback_;
     Overlap overlap_;
     UpdateStep step_;  // at hand
     MetricsSum metrics_sum_;

@@ -80,6 +80,7 @@ std::string to_json_line(const Metrics& metrics) {
     add("communication_alone", metrics.communication_alone);
     add("communication_exposed", metrics.communication_exposed);
     add("communication_hidden_share", metrics.communication_hidden_share);
+    add("compression_ratio", metrics.compression_ratio);
     add("train_loss", metrics.train_loss);
     add("train_accuracy", metrics.train_accuracy);
     add("validation_loss", metrics.validation_loss);

@@ -44,6 +44,7 @@ struct Metrics {
     std::optional<double> communication_alone;    ///< seconds with nothing to hide behind
     std::optional<double> communication_exposed;  ///< seconds waited for, the mean of an epoch's steps
     std::optional<double> communication_hidden_share;
+    std::optional<double> compression_ratio;  ///< bytes of plain sums over the bytes sent, between hosts
     std::optional<double> train_loss;
     std::optional<double> train_accuracy;
     std::optional<double> validation_loss;

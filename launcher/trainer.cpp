@@ -24,8 +24,16 @@ ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, Sh
             .reducer = {.reduction = config.comm.reduction,
                         .bucket_bytes = config.comm.bucket_bytes(),
                         .host_labels = {},
-                        .sharding = config.comm.sharding},
+                        .sharding = config.comm.sharding,
+                        .shared_bytes = nullptr,
+                        .compression = config.comm.compression},
+            .kept_share = config.comm.keep,
             .bounds = bounds};
+}
+
+/// Compression acts on every leaf.
+ShardCut cut_of(const Config& config) {
+    return {config.training.micro_batch, config.comm.compression != Compression::kNone};
 }
 
 }  // namespace
@@ -35,23 +43,26 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       config_(config),
       data_(std::move(data)),
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
-      bounds_(shard_bounds(plan_, config.training.micro_batch, comm.rank(), comm.size())),
+      bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
       reader_(*data_.train, bounds_.piece_samples),
-      whole_batch_(plan_, plan_.batch(0, 0), config.training.micro_batch, comm.rank(), comm.size()),
-      last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), config.training.micro_batch,
-                  comm.rank(), comm.size()),
+      whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
+      last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
+                  comm.size()),
       replica_(comm, replica_options(config, spec, bounds_)),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
                      config.training.steps(plan_.steps_per_epoch())) {}
 
 TrainingResult Trainer::train(Journal& journal) {
     TrainingResult result;
-    if (comm_.size() > 1 && steps_left()) reduction_alone_ = replica_.reduction_seconds(whole_batch_);
+    // How long a sparse sum travels depends on the gradients, which are not there yet.
+    if (comm_.size() > 1 && steps_left() && config_.comm.compression != Compression::kTopK) {
+        reduction_alone_ = replica_.reduction_seconds(whole_batch_);
+    }
     while (steps_left()) {
         ++at_.epoch;
         const std::size_t before = at_.step;
         result.train = epoch(journal);
-        const auto communication = communication_seconds(at_.step - before);
+        const auto communication = communication_of(at_.step - before);
         check_parameters(comm_, network(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
@@ -66,11 +77,20 @@ TrainingResult Trainer::train(Journal& journal) {
     return result;
 }
 
-std::optional<CommunicationSeconds> Trainer::communication_seconds(std::size_t steps) {
-    const double exposed = replica_.seconds().communication_exposed;
+EpochCommunication Trainer::communication_of(std::size_t steps) {
+    EpochCommunication communication;
+    if (comm_.size() > 1) {
+        communication.exposed = replica_.seconds().communication_exposed / static_cast<double>(steps);
+        communication.alone = reduction_alone_;
+    }
     replica_.reset_seconds();
-    if (!reduction_alone_) return std::nullopt;
-    return CommunicationSeconds{*reduction_alone_, exposed / static_cast<double>(steps)};
+    const Traffic now = replica_.traffic();
+    if (config_.comm.compression != Compression::kNone && now.sent > traffic_.sent) {
+        communication.ratio =
+            static_cast<double>(now.plain - traffic_.plain) / static_cast<double>(now.sent - traffic_.sent);
+    }
+    traffic_ = now;
+    return communication;
 }
 
 Score Trainer::epoch(Journal& journal) {

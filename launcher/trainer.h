@@ -49,7 +49,7 @@ class Trainer {
     /// One epoch, or what training.max_steps leaves of it; returns the mean over its samples.
     Score epoch(Journal& journal);
     /// Of the steps since the last call, of which there were `steps`.
-    std::optional<CommunicationSeconds> communication_seconds(std::size_t steps);
+    EpochCommunication communication_of(std::size_t steps);
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
     [[nodiscard]] std::optional<Score> test();
@@ -66,6 +66,7 @@ class Trainer {
     ShardWork last_batch_;  // of an epoch, which may be shorter
     Replica replica_;
     std::optional<double> reduction_alone_;  // seconds; with several ranks
+    Traffic traffic_;                        // until the last epoch's end
     std::vector<std::uint64_t> order_;       // of the epoch at hand
     LearningRate learning_rate_;
     RunPosition at_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace lockstep {
 
@@ -33,13 +34,13 @@ std::size_t merge_below(LeafRange node, const std::vector<LeafRange>& nodes, std
 /// Appends the pieces of `node`, whose sum is to end in `slot`; the slots before it are taken.
 void cut(LeafRange node, std::size_t most_leaves, std::size_t slot, std::vector<TreePiece>& pieces) {
     if (node.count() <= most_leaves) {
-        pieces.push_back({{{node, slot}}, {}});
+        pieces.push_back({{{node, slot, {}}}});
         return;
     }
     const std::size_t middle = node.begin + split_point(node.count());
     cut({node.begin, middle}, most_leaves, slot, pieces);
     cut({middle, node.end}, most_leaves, slot + 1, pieces);
-    pieces.back().merges.push_back({slot, slot + 1});
+    pieces.back().parts.back().merges.push_back({slot, slot + 1});
 }
 
 }  // namespace
@@ -91,10 +92,24 @@ std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::si
     std::vector<TreePiece> pieces;
     if (most_leaves == 0 || leaves <= most_leaves) {
         pieces.emplace_back();
-        for (std::size_t n = 0; n < nodes.size(); ++n) pieces.back().parts.push_back({nodes[n], n});
+        for (std::size_t n = 0; n < nodes.size(); ++n) pieces.back().parts.push_back({nodes[n], n, {}});
         return pieces;
     }
     for (std::size_t n = 0; n < nodes.size(); ++n) cut(nodes[n], most_leaves, n, pieces);
+    return pieces;
+}
+
+std::vector<TreePiece> cut_into_leaves(std::span<const LeafRange> nodes, std::size_t most_leaves) {
+    std::vector<TreePiece> leaves;
+    for (std::size_t n = 0; n < nodes.size(); ++n) cut(nodes[n], 1, n, leaves);
+    std::vector<TreePiece> pieces = cut_into_pieces(nodes, most_leaves);
+    std::size_t next = 0;
+    for (TreePiece& piece : pieces) {
+        std::size_t count = 0;
+        for (const TreePiece::Part& part : piece.parts) count += part.leaves.count();
+        piece.parts.clear();
+        for (; count > 0; --count) piece.parts.push_back(std::move(leaves[next++].parts.front()));
+    }
     return pieces;
 }
 

@@ -63,15 +63,16 @@ struct LeafPartition {
 /// Deals `leaves` leaves to `ranks` ranks. Ranks beyond the number of leaves own none. Requires ranks > 0.
 LeafPartition partition_leaves(std::size_t leaves, std::size_t ranks);
 
-/// A part of a rank's nodes whose gradients are made in one go, each in a slot, an arena of its own.
+/// A part of a rank's nodes that is computed in one go. Each of its parts goes to a slot, an arena of its
+/// own, one after the other.
 struct TreePiece {
     struct Part {
-        LeafRange leaves;  ///< a node of the tree
-        std::size_t slot;  ///< where its sum goes
+        LeafRange leaves;           ///< a node of the tree
+        std::size_t slot;           ///< where its sum goes
+        std::vector<Merge> merges;  ///< of slots, in order, once the part is there and before the next one is
         bool operator==(const Part&) const = default;
     };
-    std::vector<Part> parts;    ///< ascending
-    std::vector<Merge> merges;  ///< of slots, in order, once the parts are there
+    std::vector<Part> parts;  ///< ascending
 };
 
 /// Cuts a rank's nodes along the tree so that no piece has more than `most_leaves` leaves (0: no bound). They
@@ -79,6 +80,9 @@ struct TreePiece {
 /// binary: a sum stays until its sibling's is there. In the end slot i holds the sum of nodes[i]. A rank
 /// without nodes has one empty piece.
 std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::size_t most_leaves);
+
+/// The same pieces with every leaf a part of its own: for what must be done to each leaf's sum.
+std::vector<TreePiece> cut_into_leaves(std::span<const LeafRange> nodes, std::size_t most_leaves);
 
 /// Slots that these pieces use. At most one for each node, and one for each halving of a node.
 std::size_t slot_count(std::span<const TreePiece> pieces);

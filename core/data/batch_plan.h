@@ -52,9 +52,9 @@ class BatchPlan {
     /// The share of `rank`; empty for ranks beyond the batch's leaves. Requires rank < ranks.
     [[nodiscard]] Shard shard(const Batch& batch, std::size_t rank, std::size_t ranks) const;
     /// Cuts the share of `rank` into pieces of at most `micro_batch` samples, a multiple of the leaf, by
-    /// cut_into_pieces; 0: one piece.
+    /// cut_into_pieces or, with `leaf_parts`, cut_into_leaves; 0: one piece.
     [[nodiscard]] std::vector<ShardPiece> pieces(const Batch& batch, const Shard& shard, std::size_t rank,
-                                                 std::size_t micro_batch) const;
+                                                 std::size_t micro_batch, bool leaf_parts = false) const;
     /// The epoch's order of samples: the permutation of (seed, epoch), the same on every rank.
     /// Fisher-Yates from the last position down; position i takes one of [0, i] by 64 bits of the Philox
     /// block of (i, epoch). Cost: O(dataset_size), about 1 ms for 60 000.

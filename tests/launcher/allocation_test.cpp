@@ -44,7 +44,7 @@ namespace {
 
 /// Allocations of ten steps, after three.
 std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, std::size_t micro_batch,
-                                 Sharding sharding) {
+                                 Sharding sharding, Compression compression = Compression::kNone) {
     const Communicator comm;
     ReplicaOptions options;
     options.network.inputs = 40;
@@ -57,9 +57,12 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
     options.reducer.bucket_bytes = 4096;
     options.reducer.sharding = sharding;
     const BatchPlan plan(100, 100, options.leaf, 1);
-    options.bounds = shard_bounds(plan, micro_batch, comm.rank(), comm.size());
+    const ShardCut cut{micro_batch, compression != Compression::kNone};
+    options.reducer.compression = compression;
+    options.kept_share = 0.1;
+    options.bounds = shard_bounds(plan, cut, comm.rank(), comm.size());
     Replica replica(comm, options);
-    const ShardWork work(plan, plan.batch(0, 0), micro_batch, comm.rank(), comm.size());
+    const ShardWork work(plan, plan.batch(0, 0), cut, comm.rank(), comm.size());
     const std::vector<float> x(std::size_t{100} * 40, 0.5F);
     const std::vector<std::int32_t> labels(100, 3);
     const auto read = [&](std::size_t /*first*/, std::size_t count) {
@@ -96,6 +99,12 @@ TEST_CASE("training step: allocates nothing once it has run, with sharding") {
     for (const char* optimizer : {"sgd", "adam"}) {
         CHECK(allocations_of_steps(Arithmetic::kFp32, optimizer, 8, Sharding::kOptimizer) == 0);
         CHECK(allocations_of_steps(Arithmetic::kFp32, optimizer, 0, Sharding::kParameters) == 0);
+    }
+}
+
+TEST_CASE("training step: allocates nothing once it has run, with compression") {
+    for (const Compression compression : {Compression::kBf16, Compression::kTopK}) {
+        CHECK(allocations_of_steps(Arithmetic::kFp32, "sgd", 0, Sharding::kNone, compression) == 0);
     }
 }
 

@@ -142,6 +142,22 @@ TEST_CASE("config: pieces of a batch are whole leaves") {
     CHECK(contains(refusal({{"training.epochs", "1"}, {"training.micro_batch", "8"}}), "choose 32, or 0"));
 }
 
+TEST_CASE("config: compression goes with the tree alone, and comm.keep with top_k") {
+    const auto with = [](const std::string& word, const std::string& key, const std::string& value) {
+        return std::vector<std::pair<std::string, std::string>>{
+            {"training.epochs", "1"}, {"comm.compression", word}, {key, value}};
+    };
+    CHECK(config_with({{"training.epochs", "1"}}).comm.compression == Compression::kNone);
+    const Config config = config_with(with("top_k", "comm.keep", "0.25"));
+    CHECK(config.comm.compression == Compression::kTopK);
+    CHECK(config.comm.keep == 0.25);
+    CHECK(contains(refusal(with("bf16", "comm.reduction", "mpi")),
+                   "--comm.compression bf16: needs comm.reduction = tree"));
+    CHECK(contains(refusal(with("bf16", "comm.keep", "0.1")), "belongs to comm.compression = top_k"));
+    CHECK_FALSE(refusal(with("top_k", "comm.keep", "0")).empty());
+    CHECK_FALSE(refusal(with("top_k", "comm.keep", "1.5")).empty());
+}
+
 TEST_CASE("config: what cannot be sharded is refused") {
     const auto sharding = [](const std::string& shard) {
         return config_with({{"training.epochs", "1"}, {"comm.shard", shard}}).comm.sharding;

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import test_promise
 from hosts import Hosts, Unavailable
-from program import MPIEXEC, PROGRAM, main, run_command, user_environment
+from program import MPIEXEC, PROGRAM, main, read_json_lines, run_command, user_environment
 
 # The card's n is the number of weights and biases.
 INPUTS, OUTPUTS = 960, 30
@@ -63,6 +63,13 @@ class ThePromise(HostsTest):
                                   ((), {"hosts": (1, 3, 2), "options": dealt_round}),
                                   (("--comm.bucket_mib", "0.0001"), {"hosts": (2, 1)})])
 
+    def test_compressed_over_hosts(self):
+        for compression in ("bf16", "top_k"):
+            chosen = ("--comm.compression", compression)
+            self.assert_equal_traces([(chosen, {"hosts": (1, 1)}), (chosen, {"hosts": (2, 1, 1)}),
+                                      ((*chosen, "--comm.shard", "optimizer"), {"hosts": (1, 2)}),
+                                      ((*chosen, "--comm.shard", "parameters"), {"hosts": (2, 1)})],
+                                     expected=self.trace(*chosen))
 
     def test_sharded_over_hosts(self):
         dealt_round = ("--map-by", "node")
@@ -92,6 +99,16 @@ class Traffic(HostsTest):
                 expected = (sums + 1) * (len(hosts) - 1) / len(hosts) * PARAMETERS * 4
                 for host, sent in enumerate(self.sent_per_step(hosts, leaves)):
                     self.assertAlmostEqual(sent / expected, 1, delta=0.1, msg=f"host {host}")
+
+    def test_compression_spares_what_the_log_says(self):
+        plain = PARAMETERS * 4
+        for compression, least, most in ((("bf16",), 1.9, 2.1), (("top_k", "--comm.keep", "0.01"), 10, 60)):
+            with self.subTest(compression=compression):
+                for bytes_sent in self.sent_per_step((1, 1), 4, "--comm.compression", *compression):
+                    self.assertTrue(least < plain / bytes_sent < most, plain / bytes_sent)
+                (line,) = (line for line in read_json_lines(self.folder / "run" / "metrics.jsonl")
+                           if line["event"] == "epoch" and "compression_ratio" in line and line["step"] == 24)
+                self.assertTrue(least < line["compression_ratio"] < most, line)
 
     def test_sharding_moves_no_more_where_the_parameters_are_one_bucket(self):
         # Gradients are scattered and parameters gathered, once, as the sums would be.

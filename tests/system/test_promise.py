@@ -126,6 +126,23 @@ class ThePromise(PromiseTest):
                                                "name = adam\nlearning_rate = 0.01"))
         self.assert_equal_traces([(("--comm.shard", shard), {"ranks": 3}) for shard in ("optimizer", "parameters")])
 
+    def test_compressed_on_any_number_of_ranks(self):
+        plain = self.trace()
+        for compression in (("bf16",), ("top_k", "--comm.keep", "0.1")):
+            chosen = ("--comm.compression", *compression)
+            expected = self.trace(*chosen)
+            self.assertNotEqual(expected[0], plain[0])
+            self.assert_equal_traces(
+                [(chosen, {"ranks": ranks}) for ranks in (2, 3, 4, 7)]
+                + [((*chosen, "--training.micro_batch", "24"), {"ranks": 2}),
+                   ((*chosen, "--training.threads", "2", "--comm.bucket_mib", "0.0001"), {"ranks": 3}),
+                   ((*chosen, "--comm.shard", "optimizer"), {"ranks": 3}),
+                   ((*chosen, "--comm.shard", "parameters"), {"ranks": 2}),
+                   ((*chosen,), {"LOCKSTEP_ISA": "scalar", "ranks": 2})], expected=expected)
+
+    def test_all_values_of_top_k_are_no_compression(self):
+        self.assert_equal_traces([(("--comm.compression", "top_k", "--comm.keep", "1"), {"ranks": 2})])
+
     def test_any_optimizer(self):
         # Buckets of 26 values cut every layer, whose norms lars and lamb want whole.
         for name, *more in [("nesterov", "--optimizer.momentum", "0.9"), ("adagrad",),

@@ -39,13 +39,13 @@ bool is_node(LeafRange range, LeafRange node) {
 std::vector<std::string> summed_formulas(const std::vector<TreePiece>& pieces) {
     std::vector<std::string> slots(slot_count(pieces));
     for (const TreePiece& piece : pieces) {
-        for (const auto& [leaves, slot] : piece.parts) {
+        for (const auto& [leaves, slot, merges] : piece.parts) {
             REQUIRE(slots[slot].empty());
             slots[slot] = formula(leaves.begin, leaves.count());
-        }
-        for (const auto& [into, from] : piece.merges) {
-            slots[into] = fmt::format("({}+{})", slots[into], slots[from]);
-            slots[from].clear();
+            for (const auto& [into, from] : merges) {
+                slots[into] = fmt::format("({}+{})", slots[into], slots[from]);
+                slots[from].clear();
+            }
         }
     }
     return slots;
@@ -140,29 +140,33 @@ TEST_CASE("cut_into_pieces: in pieces of any size every node comes to its own su
         for (std::size_t ranks = 1; ranks <= 5; ++ranks) {
             const LeafPartition p = partition_leaves(leaves, ranks);
             for (std::size_t rank = 0; rank < ranks; ++rank) {
-                for (std::size_t most = 0; most <= 41; ++most) {
-                    INFO(leaves, " leaves, rank ", rank, " of ", ranks, ", at most ", most);
-                    const auto nodes = p.nodes_of(rank);
-                    const std::vector<TreePiece> pieces = cut_into_pieces(nodes, most);
-                    REQUIRE(!pieces.empty());
-                    std::size_t next = p.ranges[rank].begin;
-                    for (const TreePiece& piece : pieces) {
-                        const std::size_t begin = next;
-                        for (const auto& [part, slot] : piece.parts) {
-                            REQUIRE(part.begin == next);
-                            next = part.end;
+                for (std::size_t most = 0; most <= 41; ++most)
+                    for (const bool by_leaf : {false, true}) {
+                        INFO(leaves, " leaves, rank ", rank, " of ", ranks, ", at most ", most);
+                        const auto nodes = p.nodes_of(rank);
+                        const std::vector<TreePiece> pieces =
+                            by_leaf ? cut_into_leaves(nodes, most) : cut_into_pieces(nodes, most);
+                        REQUIRE(pieces.size() == cut_into_pieces(nodes, most).size());
+                        REQUIRE(!pieces.empty());
+                        std::size_t next = p.ranges[rank].begin;
+                        for (const TreePiece& piece : pieces) {
+                            const std::size_t begin = next;
+                            for (const auto& [part, slot, merges] : piece.parts) {
+                                REQUIRE(part.begin == next);
+                                if (by_leaf) REQUIRE(part.count() == 1);
+                                next = part.end;
+                            }
+                            if (most > 0) REQUIRE(next - begin <= most);
                         }
-                        if (most > 0) REQUIRE(next - begin <= most);
+                        REQUIRE(next == p.ranges[rank].end);
+                        const std::vector<std::string> sums = summed_formulas(pieces);
+                        REQUIRE(sums.size() >= nodes.size());
+                        REQUIRE(sums.size() <= nodes.size() + std::bit_width(leaves));
+                        for (std::size_t i = 0; i < sums.size(); ++i) {
+                            REQUIRE(sums[i] ==
+                                    (i < nodes.size() ? formula(nodes[i].begin, nodes[i].count()) : ""));
+                        }
                     }
-                    REQUIRE(next == p.ranges[rank].end);
-                    const std::vector<std::string> sums = summed_formulas(pieces);
-                    REQUIRE(sums.size() >= nodes.size());
-                    REQUIRE(sums.size() <= nodes.size() + std::bit_width(leaves));
-                    for (std::size_t i = 0; i < sums.size(); ++i) {
-                        REQUIRE(sums[i] ==
-                                (i < nodes.size() ? formula(nodes[i].begin, nodes[i].count()) : ""));
-                    }
-                }
             }
         }
     }
@@ -174,17 +178,15 @@ TEST_CASE("cut_into_pieces: one piece where the share fits, else the largest sub
     CHECK(cut_into_pieces(p.nodes_of(0), 13).size() == 1);
     const std::vector<TreePiece> pieces = cut_into_pieces(p.nodes_of(0), 5);
     REQUIRE(pieces.size() == 3);  // 0-3, 4-7, 8-12
-    CHECK(pieces[1].parts == std::vector<TreePiece::Part>{{{4, 8}, 1}});
-    CHECK(pieces[1].merges == std::vector<Merge>{{0, 1}});
-    CHECK(pieces[2].parts == std::vector<TreePiece::Part>{{{8, 13}, 1}});
-    CHECK(pieces[2].merges == std::vector<Merge>{{0, 1}});
+    CHECK(pieces[1].parts == std::vector<TreePiece::Part>{{{4, 8}, 1, {{0, 1}}}});
+    CHECK(pieces[2].parts == std::vector<TreePiece::Part>{{{8, 13}, 1, {{0, 1}}}});
 }
 
 TEST_CASE("cut_into_pieces: the check rejects a merge taken before its time") {
     const LeafPartition p = partition_leaves(4, 1);
     std::vector<TreePiece> pieces = cut_into_pieces(p.nodes_of(0), 1);
     REQUIRE(summed_formulas(pieces)[0] == formula(0, 4));
-    std::swap(pieces[3].merges[0], pieces[3].merges[1]);
+    std::swap(pieces[3].parts[0].merges[0], pieces[3].parts[0].merges[1]);
     CHECK(summed_formulas(pieces)[0] != formula(0, 4));
 }
 
