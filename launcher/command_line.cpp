@@ -31,6 +31,13 @@ constexpr std::array kEvalFlags{kModel, kSet, kJson};
 constexpr std::array kPredictFlags{
     kModel, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true}, kSet, kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+constexpr std::array kGradcheckFlags{
+    OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
+    OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
+    OwnFlag{"parameters", "N",
+            "how many of each block are tried, drawn by training.seed, or all; 50 where not "
+            "given"},
+    OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
 constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
                                   OwnFlag{"out", "FILE", "the file to write", true}, kJson};
@@ -55,6 +62,8 @@ constexpr std::array kSubcommands{
                Where::kAllRanks},
     Subcommand{"plan", "CONFIG", "check everything and say what train would do; train nothing", kPlanFlags,
                true, Where::kFirstAlone},
+    Subcommand{"gradcheck", "CONFIG", "compare backpropagation's gradient with finite differences",
+               kGradcheckFlags, true, Where::kFirstAlone},
     Subcommand{"digest", "FILE", "128-bit digest of a model's parameters", kDigestFlags, false,
                Where::kFirstAlone},
     Subcommand{"diff", "A B", "first difference of two models; exit code 0 equal, 1 different", kJsonAlone,
@@ -191,6 +200,12 @@ void set_bench_flag(BenchInput& bench, const std::string& name, const std::strin
     if (name == "peak") bench.peak = true;
 }
 
+void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, const std::string& value) {
+    if (name == "samples") gradcheck.samples = positive<std::size_t>(name, value);
+    if (name == "parameters") gradcheck.parameters = value == "all" ? 0 : positive<std::size_t>(name, value);
+    if (name == "tolerance") gradcheck.tolerance = positive<double>(name, value);
+}
+
 void set_flag(CommandInput& input, const std::string& name, const std::string& value) {
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
@@ -200,6 +215,7 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
+    set_gradcheck_flag(input.gradcheck, name, value);
 }
 
 void check_complete(const Subcommand& subcommand, const CommandInput& input,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@
 namespace lockstep {
 
 class Communicator;
+
+/// What `gradcheck` is told by flags of its own.
+struct GradcheckInput {
+    std::size_t samples = 8;
+    std::size_t parameters = 50;      ///< of each block; 0: all
+    std::optional<double> tolerance;  ///< relative; not given: by the arithmetic
+};
 
 /// What the command line said, besides the keys of the configuration.
 struct CommandInput {
@@ -26,6 +34,7 @@ struct CommandInput {
     std::size_t ranks = 0;                          ///< --ranks N; 0: not given
     bool layers = false;                            ///< --layers
     BenchInput bench;                               ///< of `bench`, whose flags are its own
+    GradcheckInput gradcheck;                       ///< of `gradcheck`, likewise
 
     ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
     Config config;
@@ -41,6 +50,7 @@ int command_info(Communicator* communicator, const CommandInput& input);
 
 // On one process, without MPI. Under mpirun the first process alone runs them.
 int command_plan(const CommandInput& input);
+int command_gradcheck(const CommandInput& input);
 int command_digest(const CommandInput& input);
 int command_diff(const CommandInput& input);
 int command_export(const CommandInput& input);

@@ -61,6 +61,7 @@ int run_alone(const CommandLine& line) {
         input.config = make_config(input.options);
     }
     if (name == "plan") return command_plan(input);
+    if (name == "gradcheck") return command_gradcheck(input);
     if (name == "digest") return command_digest(input);
     if (name == "diff") return command_diff(input);
     if (name == "export") return command_export(input);

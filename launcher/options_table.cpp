@@ -22,7 +22,6 @@ namespace {
 
 using enum OptionKind;
 
-constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
 constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx"};
 constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
 constexpr std::array<std::string_view, 3> kCompressions{"none", "bf16", "top_k"};
@@ -70,8 +69,11 @@ const std::array kTable{
     OptionSpec{.key = "network.loss",
                .kind = kChoice,
                .default_text = "cross_entropy",
-               .help = "the error function",
-               .choices = kLosses},
+               .help =
+                   "the error function; square errors: half the sum over the outputs, added over a batch's "
+                   "samples by square_error_sum, else averaged; mean_square_error: the mean over the "
+                   "outputs, as PyTorch; cross_entropy_both: with softmax, the terms of 1 - y as well",
+               .choices = loss_names()},
 
     whole("training.epochs", "0", 0, kMostWhole,
           "passes over the training set; 0: as many as training.max_steps needs"),

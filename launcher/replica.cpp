@@ -137,7 +137,7 @@ void Replica::revisit(const ShardWork& work, const ReadSamples& read, const Visi
 
 void Replica::update(const ShardWork& work, std::size_t number, float learning_rate) {
     Stopwatch watch;
-    step_ = {number, learning_rate, 1.0F / static_cast<float>(work.batch_samples)};
+    step_ = {number, learning_rate, network_.objective().mean_factor(work.batch_samples)};
     const double updating = seconds_.optimizer;
     backward(work, work.pieces.back());
     seconds_.backward += watch.lap() - (seconds_.optimizer - updating);

@@ -13,6 +13,7 @@ enum class RandomPurpose : std::uint32_t {
     kInitialWeights = 1,
     kSampleOrder = 2,
     kSyntheticData = 3,
+    kGradientCheck = 32,
 };
 
 using PhiloxCounter = std::array<std::uint32_t, 4>;

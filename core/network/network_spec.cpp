@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 5> kAttributes{"units", "activation", "am
                                                       "init"};
 constexpr std::array<std::string_view, 5> kActivations{"identity", "relu", "sigmoid", "tanh", "softmax"};
 constexpr std::array<std::string_view, 3> kInitialisers{"he", "glorot", "lecun"};
-constexpr std::array<std::string_view, 2> kLosses{"cross_entropy", "square_error"};
+constexpr std::array<std::string_view, 5> kLosses{"cross_entropy", "square_error", "square_error_sum",
+                                                  "mean_square_error", "cross_entropy_both"};
 
 /// The position of `word` among the valid ones; a ConfigError that lists them otherwise.
 template <std::size_t N>
@@ -105,6 +106,8 @@ std::string to_string(const LayerSpec& layer) {
     return text + fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
 }
 
+std::span<const std::string_view> loss_names() { return kLosses; }
+
 Loss parse_loss(std::string_view text) { return static_cast<Loss>(choice("loss", text, kLosses)); }
 
 std::string to_string(Loss loss) { return std::string(kLosses[static_cast<std::size_t>(loss)]); }
@@ -118,6 +121,11 @@ void check(const NetworkSpec& spec) {
     }
     const LayerSpec& output = spec.layers.back();
     const bool sigmoid = !output.softmax && output.activation.kind == ActivationKind::kSigmoid;
+    if (spec.loss == Loss::kCrossEntropyBoth && !output.softmax) {
+        throw ConfigError(
+            "loss cross_entropy_both is for softmax outputs; with activation=sigmoid, cross_entropy has both "
+            "terms already, and other outputs go with square_error");
+    }
     if (spec.loss == Loss::kCrossEntropy && !output.softmax && !sigmoid) {
         throw ConfigError(
             "loss cross_entropy needs probabilities: make the last layer activation=softmax or "
@@ -127,8 +135,9 @@ void check(const NetworkSpec& spec) {
     if (spec.loss == Loss::kCrossEntropy && sigmoid && output.activation.b != 1.0F) {
         throw ConfigError("loss cross_entropy takes sigmoid outputs of steepness 1");
     }
-    if (spec.loss == Loss::kSquareError && output.softmax) {
-        throw ConfigError("loss square_error takes element-wise outputs; use cross_entropy with softmax");
+    if (!is_cross_entropy(spec.loss) && output.softmax) {
+        throw ConfigError(fmt::format("loss {} takes element-wise outputs; use cross_entropy with softmax",
+                                      to_string(spec.loss)));
     }
     if (output.softmax && output.units < 2) throw ConfigError("a softmax layer needs at least 2 units");
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,11 +29,19 @@ struct LayerSpec {
     bool operator==(const LayerSpec&) const = default;
 };
 
-/// The error function E of one sample with outputs y and target t; a batch's error is the mean over its
-/// samples.
-///   kCrossEntropy  −Σ t log y with softmax outputs; −Σ t log y + (1 − t) log(1 − y) with sigmoid outputs
-///   kSquareError   ½ Σ (y − t)²
-enum class Loss { kCrossEntropy, kSquareError };
+/// The error function E of one sample with m outputs y and target t; a batch's error is the mean over its
+/// samples, and their sum with kSquareErrorSum alone.
+///   kCrossEntropy      −Σ t log y with softmax outputs; −Σ t log y + (1 − t) log(1 − y) with sigmoid outputs
+///   kCrossEntropyBoth  −Σ t log y + (1 − t) log(1 − y), with softmax outputs
+///   kSquareError       ½ Σ (y − t)²; the mean over the samples is what the lecture calls mean square error
+///   kSquareErrorSum    ½ Σ (y − t)², added over the samples: the lecture's square error
+///   kMeanSquareError   1/m Σ (y − t)², as PyTorch's MSELoss has it
+enum class Loss { kCrossEntropy, kSquareError, kSquareErrorSum, kMeanSquareError, kCrossEntropyBoth };
+
+/// Whether the loss takes outputs as probabilities.
+constexpr bool is_cross_entropy(Loss loss) {
+    return loss == Loss::kCrossEntropy || loss == Loss::kCrossEntropyBoth;
+}
 
 struct NetworkSpec {
     std::size_t inputs = 0;
@@ -49,7 +58,9 @@ LayerSpec parse_layer(std::string_view text);
 /// The text that parse_layer reads back as the same specification.
 std::string to_string(const LayerSpec& layer);
 
-/// cross_entropy, square_error. Throws ConfigError.
+/// The losses' names, in the order of the enumeration.
+std::span<const std::string_view> loss_names();
+/// One of loss_names(). Throws ConfigError.
 Loss parse_loss(std::string_view text);
 std::string to_string(Loss loss);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/arithmetic/elementwise.h"
 
@@ -67,14 +68,92 @@ void sigmoid_cross_entropy(ConstMatrix potential, const Targets& targets, Matrix
     }
 }
 
-void square_error(Activation f, ConstMatrix y, const Targets& targets, Matrix delta,
+/// log(1 + exp(−|d|)).
+float softplus_rest(float d) {
+    float value = -std::fabs(d);
+    exp_values({&value, 1}, {&value, 1});
+    value = 1.0F + value;
+    log_values({&value, 1}, {&value, 1});
+    return value;
+}
+
+/// One row. Only the largest output m can come near 1, so that 1 − y_m needs care alone: it is added up from
+/// the other outputs, which share it as p_j = y_j / (1 − y_m), a softmax of their own. All other 1 − y_c are
+/// at least 1/2.
+SampleMetrics both_terms_row(std::span<const float> xi, std::span<const float> t, std::size_t wanted,
+                             std::span<float> delta) {
+    const std::size_t m = argmax(xi);
+    const auto target = [&](std::size_t c) { return t.empty() ? (c == wanted ? 1.0F : 0.0F) : t[c]; };
+    float second = -std::numeric_limits<float>::infinity();
+    float all_t = 0.0F;
+    for (std::size_t c = 0; c < xi.size(); ++c) {
+        // Not std::max: a NaN potential must make the loss NaN.
+        if (c != m && !(xi[c] <= second)) second = xi[c];
+        all_t += target(c);
+    }
+    for (std::size_t c = 0; c < xi.size(); ++c) delta[c] = xi[c] - second;
+    delta[m] = 0.0F;
+    exp_values(delta, delta);
+    float others = 0.0F;
+    for (std::size_t c = 0; c < xi.size(); ++c) others += c == m ? 0.0F : delta[c];
+    float log_others = others;
+    log_values({&log_others, 1}, {&log_others, 1});
+
+    // The logit of y_m; from it y_m, 1 − y_m and their logarithms.
+    const float logit = (xi[m] - second) - log_others;
+    const float rest = softplus_rest(logit);
+    const float log_top = (logit > 0.0F ? 0.0F : logit) - rest;
+    const float log_low = (logit > 0.0F ? -logit : 0.0F) - rest;
+    float share[2]{logit, -logit};
+    sigmoid_values(share, share);
+    const float top = share[0];
+    const float low = share[1];
+
+    double loss = -static_cast<double>(target(m)) * static_cast<double>(log_top) -
+                  static_cast<double>(1.0F - target(m)) * static_cast<double>(log_low);
+    float all_q = 0.0F;
+    for (std::size_t c = 0; c < xi.size(); ++c) {
+        if (c == m) continue;
+        const float y = low * (delta[c] / others);
+        const float log_y = log_low + ((xi[c] - second) - log_others);
+        float log_rest = 1.0F - y;
+        all_q += (1.0F - target(c)) * y / log_rest;
+        log_values({&log_rest, 1}, {&log_rest, 1});
+        loss -= static_cast<double>(target(c)) * static_cast<double>(log_y) +
+                static_cast<double>(1.0F - target(c)) * static_cast<double>(log_rest);
+    }
+    for (std::size_t c = 0; c < xi.size(); ++c) {
+        if (c == m) continue;
+        const float p = delta[c] / others;
+        const float y = low * p;
+        const float q = (1.0F - target(c)) * y / (1.0F - y);
+        delta[c] = ((y * all_t - target(c)) + (q - y * all_q)) - (1.0F - target(m)) * top * p;
+    }
+    delta[m] = (top * all_t - target(m)) + ((1.0F - target(m)) * top - top * all_q);
+    const bool correct = t.empty() ? m == wanted : m == argmax(t);
+    return {loss, correct ? 1.0 : 0.0};
+}
+
+void softmax_both_terms(ConstMatrix potential, const Targets& targets, Matrix delta,
+                        std::span<SampleMetrics> metrics) {
+    for (std::size_t r = 0; r < potential.rows; ++r) {
+        const bool classes = !targets.labels.empty();
+        metrics[r] =
+            both_terms_row(potential.row(r), classes ? std::span<const float>{} : targets.values.row(r),
+                           classes ? static_cast<std::size_t>(targets.labels[r]) : 0, delta.row(r));
+    }
+}
+
+/// E = scale/2 Σ (y − t)².
+void square_error(Activation f, float scale, ConstMatrix y, const Targets& targets, Matrix delta,
                   std::span<SampleMetrics> metrics) {
     for (std::size_t r = 0; r < y.rows; ++r) {
         double loss = 0.0;
         for (std::size_t c = 0; c < y.cols; ++c) {
             const float difference = y(r, c) - target_value(targets, r, c);
-            loss += 0.5 * static_cast<double>(difference) * static_cast<double>(difference);
-            delta(r, c) = difference;
+            loss += 0.5 * static_cast<double>(scale) * static_cast<double>(difference) *
+                    static_cast<double>(difference);
+            delta(r, c) = scale * difference;
         }
         metrics[r] = {loss, 0.0};
     }
@@ -87,13 +166,16 @@ Objective::Objective(const NetworkSpec& spec)
     : loss_(spec.loss), softmax_(spec.layers.back().softmax), activation_(spec.layers.back().activation) {}
 
 Activation Objective::layer_activation() const {
-    return loss_ == Loss::kCrossEntropy ? Activation{} : activation_;
+    return is_cross_entropy(loss_) ? Activation{} : activation_;
 }
 
 void Objective::evaluate(ConstMatrix output, const Targets& targets, Matrix delta,
                          std::span<SampleMetrics> metrics, std::span<float> scratch) const {
-    if (loss_ == Loss::kSquareError) {
-        square_error(activation_, output, targets, delta, metrics);
+    if (!is_cross_entropy(loss_)) {
+        const float scale = loss_ == Loss::kMeanSquareError ? 2.0F / static_cast<float>(output.cols) : 1.0F;
+        square_error(activation_, scale, output, targets, delta, metrics);
+    } else if (loss_ == Loss::kCrossEntropyBoth) {
+        softmax_both_terms(output, targets, delta, metrics);
     } else if (softmax_) {
         softmax_cross_entropy(output, targets, delta, metrics, scratch.first(output.rows));
     } else {
@@ -102,7 +184,7 @@ void Objective::evaluate(ConstMatrix output, const Targets& targets, Matrix delt
 }
 
 void Objective::finish_outputs(Matrix output, std::span<float> scratch) const {
-    if (loss_ != Loss::kCrossEntropy) return;
+    if (!is_cross_entropy(loss_)) return;
     if (softmax_) {
         softmax_rows(output, output, scratch.first(output.rows));
     } else {

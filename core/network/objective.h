@@ -26,7 +26,10 @@ struct SampleMetrics {
 /// probability rounds to 0 or 1:
 ///   softmax:  E = log Σ exp ξ − Σ t ξ           delta = softmax(ξ) − t
 ///   sigmoid:  E = Σ max(ξ, 0) − t ξ + log(1 + exp(−|ξ|))   delta = sigmoid(ξ) − t
-/// With square error it hands over y = f(ξ):  E = ½ Σ (y − t)²,  delta = (y − t) ⊙ f'(y).
+///   softmax, both terms:  E = −Σ t log y + (1 − t) log(1 − y)
+///                         delta_j = y_j Σ t − t_j + q_j − y_j Σ q,  q_c = (1 − t_c) y_c / (1 − y_c)
+/// With a square error it hands over y = f(ξ):  E = ½ Σ (y − t)²,  delta = (y − t) ⊙ f'(y); where it is the
+/// mean over m outputs both are 2/m times as large.
 /// A class target c means t_c = 1 and all other t = 0.
 class Objective {
   public:
@@ -36,7 +39,11 @@ class Objective {
     /// potentials.
     [[nodiscard]] Activation layer_activation() const;
     /// Whether `correct` is counted: the outputs are probabilities.
-    [[nodiscard]] bool counts_correct() const { return loss_ == Loss::kCrossEntropy; }
+    [[nodiscard]] bool counts_correct() const { return is_cross_entropy(loss_); }
+    /// What a batch's summed gradient is multiplied by: 1 / samples, or 1 where the error is a sum.
+    [[nodiscard]] float mean_factor(std::size_t samples) const {
+        return loss_ == Loss::kSquareErrorSum ? 1.0F : 1.0F / static_cast<float>(samples);
+    }
 
     /// Per-sample metrics and delta = ∂E/∂ξ (not averaged). Shapes: output, delta (b, out), metrics and
     /// scratch (b). `output` is the last layer's. Requires that labels lie in [0, out).

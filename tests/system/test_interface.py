@@ -65,7 +65,7 @@ class WithoutTraining(InterfaceTest):
 
     def test_help_names_every_subcommand_and_key(self):
         text = self.succeed("--help").out
-        for name in ("train", "eval", "predict", "plan", "digest", "diff", "export", "bench", "info"):
+        for name in ("train", "eval", "predict", "plan", "gradcheck", "digest", "diff", "export", "bench", "info"):
             self.assertRegex(text, rf"(?m)^\s*{name}\b")
         keys = self.succeed("train", "--help").out
         for key in ("data.source", "data.dir", "network.layer", "training.epochs", "training.max_steps",

@@ -2,13 +2,15 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>
 
 #include "core/arithmetic/threads.h"
+#include "core/network/gradient_check.h"
 #include "core/network/network.h"
-#include "tests/support/double_network.h"
+#include "core/network/reference_network.h"
 
 using namespace lockstep;
 
@@ -43,6 +45,26 @@ const std::vector<Problem> kProblems{
      Loss::kSquareError,
      false},
     {"one layer, class targets, square error", {"dense units=4 activation=tanh"}, Loss::kSquareError, true},
+    {"summed square error",
+     {"dense units=5 activation=tanh", "dense units=3 activation=sigmoid"},
+     Loss::kSquareErrorSum,
+     false},
+    {"mean square error over three outputs",
+     {"dense units=5 activation=tanh", "dense units=3"},
+     Loss::kMeanSquareError,
+     false},
+    {"softmax, both terms of the cross-entropy, classes",
+     {"dense units=7 activation=tanh", "dense units=5 activation=softmax"},
+     Loss::kCrossEntropyBoth,
+     true},
+    {"softmax, both terms, target vectors",
+     {"dense units=7 activation=tanh", "dense units=4 activation=softmax"},
+     Loss::kCrossEntropyBoth,
+     false},
+    {"softmax of two classes, both terms",
+     {"dense units=2 activation=softmax"},
+     Loss::kCrossEntropyBoth,
+     true},
 };
 
 constexpr std::size_t kInputs = 6;
@@ -57,8 +79,6 @@ struct Fixture {
     std::vector<float> x;
     std::vector<float> t;
     std::vector<std::int32_t> labels;
-    testing::DoubleRows x_double;
-    testing::DoubleRows t_double;
 
     explicit Fixture(const Problem& problem)
         : network(spec_of(problem)),
@@ -88,8 +108,6 @@ struct Fixture {
             if (network.spec().layers.back().softmax) {
                 for (std::size_t c = 0; c < outputs; ++c) t[r * outputs + c] /= sum;
             }
-            x_double.emplace_back(x.end() - kInputs, x.end());
-            t_double.emplace_back(t.end() - static_cast<std::ptrdiff_t>(outputs), t.end());
         }
     }
 
@@ -121,29 +139,16 @@ struct Fixture {
         CHECK(std::is_sorted(done.rbegin(), done.rend()));
         return arena;
     }
-
-    /// ∂ total loss / ∂ parameter by central differences in double.
-    [[nodiscard]] double difference(std::size_t parameter) const {
-        std::vector<double> shifted(parameters.span().begin(), parameters.span().end());
-        // The error is h²/6 · f''' + 1e-16/h: least, about 1e-11, near h = 1e-5.
-        const double h = 1e-5;
-        shifted[parameter] += h;
-        const double above = testing::total_loss(network, shifted, x_double, t_double);
-        shifted[parameter] -= 2 * h;
-        return (above - testing::total_loss(network, shifted, x_double, t_double)) / (2 * h);
-    }
 };
 
-/// The largest |gradient − difference| over the gradient's scale, over all parameters.
+/// The largest error of any parameter, none of which may go unchecked.
 double worst_error(const Fixture& fixture, std::span<const float> gradient) {
     double worst = 0.0;
-    for (const ParameterBlock& block : fixture.network.layout().blocks()) {
-        double scale = 0.0;
-        for (const float value : block.values(gradient)) scale = std::max(scale, std::fabs(double{value}));
-        for (std::size_t i = 0; i < block.count(); ++i) {
-            const double expected = fixture.difference(block.offset + i);
-            worst = std::max(worst, std::fabs(double{gradient[block.offset + i]} - expected) / scale);
-        }
+    for (const BlockCheck& block :
+         check_gradient(fixture.network, fixture.parameters.span(), fixture.inputs(), fixture.targets(),
+                        gradient, {.parameters = 0})) {
+        CHECK(block.at_kinks == 0);
+        worst = std::max(worst, block.error);
     }
     return worst;
 }
@@ -191,8 +196,13 @@ TEST_CASE("losses agree with the double network, sample by sample") {
         const std::vector<double> parameters(fixture.parameters.span().begin(),
                                              fixture.parameters.span().end());
         for (std::size_t r = 0; r < kSamples; ++r) {
-            const auto y = testing::outputs(fixture.network, parameters, fixture.x_double[r]);
-            const double expected = testing::loss(fixture.network, y, fixture.t_double[r]);
+            const std::span<const float> x = fixture.inputs().row(r);
+            std::vector<double> y(x.begin(), x.end());
+            for (std::size_t l = 0; l < fixture.network.layer_count(); ++l) {
+                y = reference_layer(fixture.network, l, parameters, y);
+            }
+            const double expected = reference_loss(
+                fixture.network.spec(), y, target_vector(fixture.targets(), r, fixture.network.outputs()));
             CHECK(metrics[r].loss == doctest::Approx(expected).epsilon(kTolerance));
         }
     }
@@ -273,6 +283,100 @@ TEST_CASE("cross-entropy stays finite and exact where probabilities round to 0 o
                      scratch);
     CHECK(metrics[0].loss == 180.0);
     CHECK(metrics[0].correct == 0.0);
+}
+
+TEST_CASE("both terms of softmax stay finite and exact where an output rounds to 1") {
+    const ContractFloatMode mode;
+    NetworkSpec spec;
+    spec.inputs = 1;
+    spec.loss = Loss::kCrossEntropyBoth;
+    spec.layers = {parse_layer("dense units=3 activation=softmax")};
+    const Objective objective(spec);
+    const std::vector<float> potentials{-200.0F, 200.0F, -200.0F};
+    std::vector<float> delta(3);
+    std::vector<float> scratch(1);
+    std::vector<SampleMetrics> metrics(1);
+    const auto evaluate = [&](std::int32_t label) {
+        objective.evaluate({potentials.data(), 1, 3}, {{&label, 1}, {}}, {delta.data(), 1, 3}, metrics,
+                           scratch);
+    };
+    evaluate(1);
+    CHECK(metrics[0].loss == 0.0);
+    CHECK(metrics[0].correct == 1.0);
+    CHECK(delta == std::vector<float>{0.0F, 0.0F, 0.0F});
+
+    // y = (e^-400, 1 − 2e^-400, e^-400): −ln y_0 = 400 and −ln(1 − y_1) = 400 − ln 2.
+    evaluate(0);
+    CHECK(metrics[0].loss == doctest::Approx(800.0 - std::log(2.0)).epsilon(1e-7));
+    CHECK(metrics[0].correct == 0.0);
+    // δ_0 = −1 − 1/2: the others share what y_1 gives up, half each.
+    CHECK(delta == std::vector<float>{-1.5F, 2.0F, -0.5F});
+}
+
+TEST_CASE(
+    "the sum of square errors is the mean's gradient times the samples, and the mean over outputs 2/m") {
+    const ContractFloatMode mode;
+    Problem problem{"", {"dense units=5 activation=tanh", "dense units=4"}, Loss::kSquareError, false};
+    std::vector<SampleMetrics> half_metrics;
+    std::vector<SampleMetrics> metrics;
+    Fixture half(problem);
+    const Buffer<float> half_gradient = half.gradient(half_metrics);
+    problem.loss = Loss::kSquareErrorSum;
+    Fixture sum(problem);
+    CHECK(std::ranges::equal(sum.gradient(metrics).span(), half_gradient.span()));
+    CHECK(sum.network.objective().mean_factor(11) == 1.0F);
+    CHECK(half.network.objective().mean_factor(11) == 1.0F / 11.0F);
+    problem.loss = Loss::kMeanSquareError;
+    Fixture mean(problem);
+    // 2/m = 1/2 scales without rounding.
+    const Buffer<float> mean_gradient = mean.gradient(metrics);
+    for (std::size_t i = 0; i < half_gradient.size(); ++i) CHECK(mean_gradient[i] == 0.5F * half_gradient[i]);
+    CHECK(metrics[0].loss == 0.5 * half_metrics[0].loss);
+}
+
+TEST_CASE("the gradient check leaves out parameters at a kink, and samples that lie on one") {
+    const ContractFloatMode mode;
+    NetworkSpec spec;
+    spec.inputs = 1;
+    spec.layers = {parse_layer("dense units=1 activation=relu"), parse_layer("dense units=1")};
+    spec.loss = Loss::kSquareError;
+    const Network network(spec);
+    Buffer<float> parameters(network.layout().arena_size());
+    const auto set = [&](std::size_t block, float value) {
+        parameters[network.layout().blocks()[block].offset] = value;
+    };
+    set(0, 1.0F);
+    set(2, 1.0F);
+    const std::vector<float> x{0.0F};
+    const std::vector<float> t{1.0F};
+    const ConstMatrix input(x.data(), 1, 1);
+    Workspace work(network.spec(), 1);
+    CHECK(samples_off_kinks(network, parameters.span(), input, work).size() == 1);
+    const Buffer<float> gradient(network.layout().arena_size());
+    const auto blocks = check_gradient(network, parameters.span(), input, {{}, {t.data(), 1, 1}},
+                                       gradient.span(), {.parameters = 0});
+    CHECK(blocks[0].checked == 1);  // its input is 0
+    CHECK(blocks[1].at_kinks == 1);
+    CHECK(blocks[1].checked == 0);
+
+    // 3 times the float next to 1/3 is just above 1, which float rounds to: ξ = 0 there, and above 0 in
+    // double.
+    set(0, 1.0F / 3.0F);
+    set(1, -1.0F);
+    const std::vector<float> three{3.0F};
+    const ConstMatrix other(three.data(), 1, 1);
+    CHECK(samples_off_kinks(network, parameters.span(), other, work).empty());
+}
+
+TEST_CASE("a NaN in the gradient is no small error") {
+    const ContractFloatMode mode;
+    Fixture fixture(kProblems.front());
+    std::vector<SampleMetrics> metrics;
+    Buffer<float> gradient = fixture.gradient(metrics);
+    gradient[3] = std::nanf("");
+    const auto blocks = check_gradient(fixture.network, fixture.parameters.span(), fixture.inputs(),
+                                       fixture.targets(), gradient.span(), {.parameters = 0});
+    CHECK(std::isnan(blocks[0].error));
 }
 
 TEST_CASE("a NaN potential makes the loss NaN, whatever the objective") {
