@@ -137,15 +137,15 @@ void TreeAllreduce<T>::finish() {
 }
 
 template <class T>
-void TreeAllreduce<T>::run_rows(const LeafPartition& partition, std::span<const T> partials,
-                                std::span<T> sum) {
+void TreeAllreduce<T>::start_rows(const LeafPartition& partition, std::span<const T> partials,
+                                  std::span<T> sum) {
     require(partials.size() == partition.node_count(comm_->rank()) * sum.size(),
             "one row for each node of the rank");
     rows_.clear();
     for (std::size_t row = 0; row < partition.node_count(comm_->rank()); ++row) {
         rows_.push_back(partials.subspan(row * sum.size(), sum.size()));
     }
-    run(partition, rows_, sum);
+    start(partition, rows_, sum);
 }
 
 /// The messages of the present step have all arrived and left: works on them, and starts the next step.

@@ -114,8 +114,8 @@ class TreeAllreduce {
         start(partition, partials, sum);
         finish();
     }
-    /// The same, with the partial sums as rows: partials (nodes of this rank, n), sum (n). For metrics.
-    void run_rows(const LeafPartition& partition, std::span<const T> partials, std::span<T> sum);
+    /// start, with the partial sums as rows: partials (nodes of this rank, n), sum (n). For metrics.
+    void start_rows(const LeafPartition& partition, std::span<const T> partials, std::span<T> sum);
 
   private:
     enum class Phase { kDone, kHalving, kDoubling, kCollecting, kSpreading };

@@ -100,7 +100,8 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
         replica.reset_seconds();
         const Stopwatch watch;
         replica.forward(work, read);
-        replica.update(work, number, 1e-3F);
+        replica.backward(work, number, 1e-3F);
+        replica.update();
         const double seconds = watch.seconds();
         if (number <= kWarmUp_steps) continue;
         times.add(seconds, replica.seconds());

@@ -1,14 +1,12 @@
 #include "launcher/metrics_sum.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/arithmetic/leaf_tree.h"
 
 namespace lockstep {
 
-SampleMetrics MetricsSum::over_batch(const Shard& shard, std::size_t leaf,
-                                     std::span<const SampleMetrics> samples) {
+void MetricsSum::start(const Shard& shard, std::size_t leaf, std::span<const SampleMetrics> samples) {
     nodes_.clear();
     for (const std::size_t count : shard.node_samples) {
         const auto node = samples.first(count);
@@ -23,9 +21,12 @@ SampleMetrics MetricsSum::over_batch(const Shard& shard, std::size_t leaf,
         nodes_.push_back(tree_sum(loss_));
         nodes_.push_back(tree_sum(correct_));
     }
-    std::array<double, 2> sum{};
-    allreduce_.run_rows(shard.partition, nodes_, sum);
-    return {sum[0], sum[1]};
+    allreduce_.start_rows(shard.partition, nodes_, sum_);
+}
+
+SampleMetrics MetricsSum::finish() {
+    allreduce_.finish();
+    return {sum_[0], sum_[1]};
 }
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 // everywhere.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -17,10 +18,19 @@ class MetricsSum {
     /// `comm` must outlive the object.
     explicit MetricsSum(const Communicator& comm) : allreduce_(comm, kTag) {}
 
-    /// The sums over the whole batch of which this rank's `shard` has the metrics `samples`. A leaf is a
+    /// Begins to sum over the whole batch of which this rank's `shard` has the metrics `samples`. A leaf is a
     /// chain over its samples. Collective; every rank calls it, also one without samples. Shape: samples
     /// (shard.samples).
-    SampleMetrics over_batch(const Shard& shard, std::size_t leaf, std::span<const SampleMetrics> samples);
+    void start(const Shard& shard, std::size_t leaf, std::span<const SampleMetrics> samples);
+    /// Goes on without waiting.
+    void progress() { allreduce_.progress(); }
+    /// Waits for the sums, which stay until the next start.
+    SampleMetrics finish();
+    /// start and finish.
+    SampleMetrics over_batch(const Shard& shard, std::size_t leaf, std::span<const SampleMetrics> samples) {
+        start(shard, leaf, samples);
+        return finish();
+    }
 
   private:
     // Beyond any bucket's: the tags of the gradient reducer count up from 0 on a communicator of its own.
@@ -29,6 +39,7 @@ class MetricsSum {
     std::vector<double> loss_;     // (leaves of one node)
     std::vector<double> correct_;  // (leaves of one node)
     std::vector<double> nodes_;    // (nodes of this rank, 2)
+    std::array<double, 2> sum_{};  // loss, correct
 };
 
 }  // namespace lockstep

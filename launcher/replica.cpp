@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "core/arithmetic/compression.h"
@@ -99,7 +100,7 @@ void Replica::draw_parameters() {
     source_ = std::make_unique<ShardedParameters>(network_.layout(), reducer_.buckets(), *sharded_);
 }
 
-SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
+void Replica::forward(const ShardWork& work, const ReadSamples& read) {
     Stopwatch watch;
     GradientReducer::Update update;
     if (sharding() != Sharding::kNone) {
@@ -118,9 +119,8 @@ SampleMetrics Replica::forward(const ShardWork& work, const ReadSamples& read) {
         backward(work, piece);
         seconds_.backward += watch.lap();
     }
-    const SampleMetrics sum = metrics_sum_.over_batch(work.shard, options_.leaf, metrics);
+    metrics_sum_.start(work.shard, options_.leaf, metrics);
     seconds_.communication_exposed += watch.lap();
-    return sum;
 }
 
 void Replica::forward(const Samples& samples) {
@@ -135,17 +135,29 @@ void Replica::revisit(const ShardWork& work, const ReadSamples& read, const Visi
     }
 }
 
-void Replica::update(const ShardWork& work, std::size_t number, float learning_rate) {
+bool Replica::loss_is_finite() { return std::isfinite(metrics().loss); }
+
+void Replica::backward(const ShardWork& work, std::size_t number, float learning_rate) {
     Stopwatch watch;
     step_ = {number, learning_rate, network_.objective().mean_factor(work.batch_samples)};
+    if (sharding() != Sharding::kNone) {
+        const bool go_on = loss_is_finite();
+        seconds_.communication_exposed += watch.lap();
+        if (!go_on) return;
+    }
     const double updating = seconds_.optimizer;
     backward(work, work.pieces.back());
     seconds_.backward += watch.lap() - (seconds_.optimizer - updating);
-    finish_update();
 }
 
-void Replica::finish_update() {
+void Replica::discard() {
+    // With sharding nothing was started.
+    if (sharding() == Sharding::kNone) reducer_.finish();
+}
+
+void Replica::update() {
     Stopwatch watch;
+    static_cast<void>(metrics());
     if (sharding() == Sharding::kParameters) {
         const double updating = seconds_.optimizer;
         reducer_.finish();
@@ -198,6 +210,7 @@ class Replica::Sink : public GradientSink {
     }
     void gradient_done(std::size_t layer) override {
         if (!piece_.tree.parts.empty()) finish_part(layer, piece_.tree.parts.back());
+        replica_.metrics_sum_.progress();
         if (replica_.sharding() == Sharding::kNone) start(layer);
     }
     void layer_done(std::size_t layer) override {
@@ -241,6 +254,7 @@ std::function<void()> Replica::progress() {
     // Among ranks that share memory the sums are the CPU's own work: there is nothing to hide.
     if (reducer_.layout().hosts() == 1) return nullptr;
     return [this] {
+        metrics_sum_.progress();
         reducer_.progress();
         if (sharded_) sharded_->progress();
     };

@@ -83,18 +83,31 @@ class Replica {
     /// Collective.
     Replica(const Communicator& comm, const ReplicaOptions& options);
 
-    /// Forward pass and loss of this rank's share, and the backward pass of all its pieces but the last;
-    /// returns the metrics' sum over the whole batch. Collective.
-    SampleMetrics forward(const ShardWork& work, const ReadSamples& read);
+    // A step: forward, backward, metrics where they are wanted, and update or, in its place, discard. All
+    // are collective.
 
-    /// Backward pass of the last piece, the gradients' sum over all ranks, and the optimizer's step, which is
-    /// the same on every rank. `number` counts the steps of the run from 1. Requires that forward() of the
-    /// same work came before, and that the samples it read last are still there. Collective.
-    void update(const ShardWork& work, std::size_t number, float learning_rate);
+    /// Forward pass and loss of this rank's share, and the backward pass of all its pieces but the last. The
+    /// metrics' sum is on its way.
+    void forward(const ShardWork& work, const ReadSamples& read);
+
+    /// Backward pass of the last piece; the gradients' sums are on their way. `number` counts the steps of
+    /// the run from 1. Requires that the samples that forward() read last are still there. With sharding,
+    /// where parameters may change from here on, it waits for the metrics and leaves a step undone whose loss
+    /// is not finite.
+    void backward(const ShardWork& work, std::size_t number, float learning_rate);
+
+    /// The metrics' sum over the whole batch. It travels while backward() computes.
+    SampleMetrics metrics() { return metrics_sum_.finish(); }
+
+    /// The optimizer's step, the same on every rank, with the gradients' sum over all ranks.
+    void update();
+
+    /// Leaves the parameters as they were before the step. Requires a loss that is not finite.
+    void discard();
 
     /// Forwards the pieces of this rank's share once more, as they were in forward(), and visits each. For
-    /// finding out what went wrong in a step that was not updated. Collective where parameters are sharded,
-    /// so `visit` must not throw.
+    /// finding out what went wrong in a step that was discarded. Collective where parameters are sharded, so
+    /// `visit` must not throw.
     using VisitPiece = std::function<void(std::size_t first, const Samples& samples, Workspace& work)>;
     void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
 
@@ -113,6 +126,7 @@ class Replica {
   private:
     void forward(const Samples& samples);
     void backward(const ShardWork& work, const ShardPiece& piece);
+    [[nodiscard]] bool loss_is_finite();
     /// What is to go on while this rank computes; null where nothing can.
     std::function<void()> progress();
     /// Finishes every layer of which `range` came last, while it is in cache: the step of an optimizer that
@@ -126,7 +140,6 @@ class Replica {
     void draw_parameters();
     /// The reducer's update of what this rank owns of a bucket.
     void update_owned(std::size_t bucket, std::span<float> values);
-    void finish_update();
 
     ReplicaOptions options_;
     Network network_;

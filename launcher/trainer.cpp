@@ -119,17 +119,20 @@ SampleMetrics Trainer::step(const Batch& batch) {
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
         return reader_.read(indices.subspan(first, count));
     };
-    const SampleMetrics metrics = replica_.forward(work, read);
     ++at_.step;
     at_.samples += batch.samples;
+    at_.learning_rate = learning_rate_.at(at_.step);
+    replica_.forward(work, read);
+    replica_.backward(work, at_.step, at_.learning_rate);
+    const SampleMetrics metrics = replica_.metrics();
     if (!std::isfinite(metrics.loss)) {
+        replica_.discard();
         const double loss = metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, network(), parameters(), {moment(), loss, indices, [&](const auto& visit) {
                                                                  replica_.revisit(work, read, visit);
                                                              }});
     }
-    at_.learning_rate = learning_rate_.at(at_.step);
-    replica_.update(work, at_.step, at_.learning_rate);
+    replica_.update();
     return metrics;
 }
 

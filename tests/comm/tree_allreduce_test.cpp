@@ -102,7 +102,8 @@ TEST_CASE("tree allreduce: metrics in double, one row a node, give the serial tr
             rows.insert(rows.end(), row.begin(), row.end());
         }
         std::vector<double> sum(3);
-        allreduce.run_rows(partition, rows, sum);
+        allreduce.start_rows(partition, rows, sum);
+        allreduce.finish();
         CHECK(test::same_bits<double>(sum, test::serial_sum<double>({0, leaves}, 3)));
     }
 }

@@ -74,7 +74,8 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
             counting = true;
         }
         replica.forward(work, read);
-        replica.update(work, step, 0.1F);
+        replica.backward(work, step, 0.1F);
+        replica.update();
     }
     counting = false;
     return allocations;
