@@ -257,7 +257,7 @@ void check_data_keys(const ResolvedOptions& options) {
             {"data.train_vectors", "data.train_labels", "data.test_vectors", "data.test_labels"});
     }
     if (from_files) {
-        refuse_data_keys(options, "alvinn, sine or xor", {"data.seed"});
+        refuse_data_keys(options, "alvinn, sine, xor or letters", {"data.seed"});
         if (options.text("data.dir").empty()) {
             throw ConfigError(
                 fmt::format("data.source = {} needs the folder of its files; set data.dir, --data.dir or "

@@ -8,6 +8,7 @@
 #include "core/data/alvinn_dataset.h"
 #include "core/data/csv.h"
 #include "core/data/joined.h"
+#include "core/data/letters_dataset.h"
 #include "core/data/mnist.h"
 #include "core/data/sine_dataset.h"
 #include "core/data/xor_dataset.h"
@@ -17,7 +18,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kSources = {"mnist", "csv", "alvinn", "sine", "xor"};
+constexpr std::array<std::string_view, 6> kSources = {"mnist", "csv", "alvinn", "sine", "xor", "letters"};
 
 /// The two disjoint sets of a synthetic source, of the asked sizes or the source's own.
 template <class Set>
@@ -47,6 +48,7 @@ DataSets open_data(const DataOptions& options) {
     if (options.source == "csv") return open_csv(options);
     if (options.source == "alvinn") return synthetic<AlvinnDataset>(options, 50000, 10000);
     if (options.source == "sine") return synthetic<SineDataset>(options, 1000, 200);
+    if (options.source == "letters") return synthetic<LettersDataset>(options, 2000, 1000);
     if (options.source == "xor") return open_xor(options);
     throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
                                   joined(data_source_names())));

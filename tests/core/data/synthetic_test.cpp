@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -123,7 +124,7 @@ TEST_CASE("sine: inputs fill [-pi, pi), targets are their sines") {
 }
 
 TEST_CASE("synthetic sets: a sample depends on seed, split and index alone") {
-    for (const char* source : {"alvinn", "sine"}) {
+    for (const char* source : {"alvinn", "sine", "letters"}) {
         CAPTURE(source);
         const DataSets sets = open(source, 50, 50);
         const Samples whole = read(*sets.train, first(50));
@@ -155,6 +156,31 @@ TEST_CASE("synthetic sets: the digest names source, seed, split and size") {
     CHECK(digest != open("sine", 51).train->digest());
     CHECK(digest != open("sine", 50, 0, 2).train->digest());
     CHECK(digest != open("sine", 50, 50).test->digest());
+}
+
+TEST_CASE("letters: each as frequent as any other, and most pixels are those of one of nine places") {
+    const Samples samples = read(*open("letters").train, first(2000));
+    // Ink of T, F and L: two bars of 6 and 2, and what their stems add.
+    constexpr std::array kInk{20, 18, 20};
+    std::array<int, 3> seen{};
+    std::array<double, 3> ink{};
+    for (std::size_t i = 0; i < 2000; ++i) {
+        const auto label = static_cast<std::size_t>(samples.labels[i]);
+        ++seen[label];
+        for (std::size_t pixel = 0; pixel < 64; ++pixel) {
+            const float value = samples.x[i * 64 + pixel];
+            CHECK(std::abs(value - (value > 0.5F ? 1.0F : 0.0F)) <= 0.2F + 1e-6F);
+            ink[label] += value > 0.5F ? 1.0 : 0.0;
+        }
+    }
+    for (std::size_t label = 0; label < 3; ++label) {
+        // Five standard deviations of a count of 2000 with chance 1/3: 5 · 21.
+        CHECK(std::abs(seen[label] - 2000.0 / 3) < 105);
+        // A pixel of 32 is turned: of k inked ones k − k/32 + (64 − k)/32 stay or come.
+        const double expected = kInk[label] * 31.0 / 32 + (64 - kInk[label]) / 32.0;
+        // The number turned has a standard deviation of 1.4 an image, 0.054 in the mean of 650: five of them.
+        CHECK(std::abs(ink[label] / seen[label] - expected) < 0.28);
+    }
 }
 
 TEST_CASE("alvinn: pixels in [0, 1], and each direction as frequent as any other") {
@@ -198,6 +224,8 @@ TEST_CASE("synthetic sets: the samples are those that recorded runs had") {
     CHECK(digest_of(read(*open("alvinn").train, {123})) == "cc006b9d3fbbedaf7e1fd548ad4bbbdc");
     CHECK(digest_of(read(*open("alvinn").test, first(100))) == "afedc2bfa61bb1632dbc35054f71e8bc");
     CHECK(digest_of(read(*open("sine").train, first(100))) == "79faf7094b541624870b2efb81bcf66a");
+    CHECK(digest_of(read(*open("letters").train, first(100))) == "441639a9cc39b7ca8a57a76bfdcc53c9");
+    CHECK(open("letters").train->digest() == "7af732d4157fdf019212bb8ededf5501");
     CHECK(open("alvinn").train->digest() == "dbedc3f7ecac776a19b6f9d96e0e5e7e");
     CHECK(open("sine").test->digest() == "1aac333056914e20b24f0beae39ae692");
     CHECK(open("xor").train->digest() == "479c65f872156dd500b9e7168a14759b");
@@ -206,7 +234,7 @@ TEST_CASE("synthetic sets: the samples are those that recorded runs had") {
 TEST_CASE(
     "synthetic sets: the bits are the same with denormals flushed, as training threads have it, and "
     "without") {
-    for (const char* source : {"alvinn", "sine"}) {
+    for (const char* source : {"alvinn", "sine", "letters"}) {
         CAPTURE(source);
         const DataSets sets = open(source, 500);
         const Samples plain = read(*sets.train, first(500));
@@ -222,5 +250,5 @@ TEST_CASE(
 TEST_CASE("data.source: an unknown name gets the list of known ones") {
     const std::string message = error_of<ConfigError>([] { open("minst"); });
     CHECK(contains(message, "'minst'"));
-    CHECK(contains(message, "mnist, csv, alvinn, sine, xor"));
+    CHECK(contains(message, "mnist, csv, alvinn, sine, xor, letters"));
 }
