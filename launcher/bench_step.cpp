@@ -99,7 +99,7 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     for (std::size_t number = 1; more; ++number) {
         replica.reset_seconds();
         const Stopwatch watch;
-        replica.forward(work, read);
+        replica.forward(work, number, read);
         replica.backward(work, number, 1e-3F);
         replica.update();
         const double seconds = watch.seconds();

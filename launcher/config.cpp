@@ -48,6 +48,7 @@ NetworkSpec make_network(const ResolvedOptions& options) {
         }
     }
     network.loss = parse_loss(options.text("network.loss"));
+    network.input_dropout = number<float>(options, "network.input_dropout");
     try {
         check(network);
     } catch (const ConfigError& error) {
@@ -127,6 +128,29 @@ OptimizerOptions make_optimizer_options(const ResolvedOptions& options) {
             .epsilon_place = parse_epsilon_place(options.text("optimizer.epsilon_place")),
             .weight_decay = number<float>(options, "optimizer.weight_decay"),
             .trust = number<float>(options, "optimizer.trust")};
+}
+
+RegularisationOptions make_regularisation(const ResolvedOptions& options) {
+    const RegularisationOptions regularisation{
+        .l2 = number<float>(options, "regularisation.l2"),
+        .weight_decay = number<float>(options, "regularisation.weight_decay"),
+        .max_norm = number<float>(options, "regularisation.max_norm")};
+    const std::string& optimizer = options.text("optimizer.name");
+    if (regularisation.treats_weights() && make_optimizer({.name = optimizer}, 0)->needs_whole_layers()) {
+        const bool l2 = regularisation.l2 > 0.0F;
+        throw ConfigError(
+            fmt::format("{}: optimizer.name = {} scales a step by the norms of a whole layer and decays "
+                        "weights by its own "
+                        "rule; use optimizer.weight_decay, or another optimizer",
+                        options.place(l2 ? "regularisation.l2" : "regularisation.weight_decay"), optimizer));
+    }
+    if (regularisation.max_norm > 0.0F && options.text("comm.shard") == "parameters") {
+        throw ConfigError(fmt::format(
+            "{}: a neuron's norm takes all of its weights, but with comm.shard = parameters no rank "
+            "holds them together; choose comm.shard = optimizer or none, or 0 for no bound",
+            options.place("regularisation.max_norm")));
+    }
+    return regularisation;
 }
 
 Sharding make_sharding(const ResolvedOptions& options) {
@@ -289,6 +313,7 @@ Config make_config(const ResolvedOptions& options) {
     config.network = make_network(options);
     config.training = make_training(options);
     config.optimizer = make_optimizer_options(options);
+    config.regularisation = make_regularisation(options);
     config.learning_rate = make_learning_rate(options);
     config.comm = {.reduction = options.text("comm.reduction") == "mpi" ? Reduction::kMpi : Reduction::kTree,
                    .sharding = make_sharding(options),

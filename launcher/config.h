@@ -13,6 +13,7 @@
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
+#include "core/training/regularisation.h"
 #include "launcher/options.h"
 
 namespace lockstep {
@@ -60,6 +61,7 @@ struct Config {
     NetworkSpec network;  ///< inputs is 0 until the data is open
     TrainingConfig training;
     OptimizerOptions optimizer;
+    RegularisationOptions regularisation;
     LearningRateOptions learning_rate;
     CommConfig comm;
     RunConfig run;

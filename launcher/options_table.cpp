@@ -63,7 +63,7 @@ const std::array kTable{
                .kind = kLayer,
                .help =
                    "a layer, first to last: dense units=N [activation=identity|relu|sigmoid|tanh|softmax] "
-                   "[amplitude=a] [steepness=b] [init=he|glorot|lecun]",
+                   "[amplitude=a] [steepness=b] [init=he|glorot|lecun] [dropout=share of its outputs]",
                .required = true,
                .repeated = true},
     OptionSpec{.key = "network.loss",
@@ -74,6 +74,13 @@ const std::array kTable{
                    "samples by square_error_sum, else averaged; mean_square_error: the mean over the "
                    "outputs, as PyTorch; cross_entropy_both: with softmax, the terms of 1 - y as well",
                .choices = loss_names()},
+    OptionSpec{.key = "network.input_dropout",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "share of the inputs that are silenced in a training step",
+               .least = 0,
+               .most = 1,
+               .below = true},
 
     whole("training.epochs", "0", 0, kMostWhole,
           "passes over the training set; 0: as many as training.max_steps needs"),
@@ -207,6 +214,30 @@ const std::array kTable{
                .least = 0,
                .most = kMostReal,
                .above = true},
+
+    OptionSpec{
+        .key = "regularisation.l2",
+        .kind = kReal,
+        .default_text = "0",
+        .help = "the error is increased by it times half the sum of all squared weights, without biases",
+        .least = 0,
+        .most = 1,
+        .below = true},
+    OptionSpec{.key = "regularisation.weight_decay",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "after a step each weight, but no bias, is multiplied by 1 minus it",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "regularisation.max_norm",
+               .kind = kReal,
+               .default_text = "0",
+               .help =
+                   "after a step the weights that enter a neuron, without its bias, are scaled down to this "
+                   "Euclidean norm where theirs is larger; 0: no bound",
+               .least = 0,
+               .most = 1 << 20},
 
     OptionSpec{
         .key = "comm.reduction",

@@ -68,6 +68,7 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
       to_update_(layer_counts(network_)),
       metrics_(options.bounds.samples),
       reducer_(comm, layer_counts(network_), options.bounds.arenas, with_room(options.reducer, network_)),
+      regulariser_(options.regularisation, network_.layout()),
       overlap_(progress()),
       metrics_sum_(comm) {
     std::size_t owned = 0;
@@ -100,8 +101,9 @@ void Replica::draw_parameters() {
     source_ = std::make_unique<ShardedParameters>(network_.layout(), reducer_.buckets(), *sharded_);
 }
 
-void Replica::forward(const ShardWork& work, const ReadSamples& read) {
+void Replica::forward(const ShardWork& work, std::size_t number, const ReadSamples& read) {
     Stopwatch watch;
+    draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
     GradientReducer::Update update;
     if (sharding() != Sharding::kNone) {
         update = [this](std::size_t bucket, std::span<float> values) { update_owned(bucket, values); };
@@ -111,7 +113,7 @@ void Replica::forward(const ShardWork& work, const ReadSamples& read) {
     const auto metrics = std::span(metrics_).first(work.shard.samples);
     for (const ShardPiece& piece : work.pieces) {
         samples_ = read(piece.first, piece.samples);
-        forward(samples_);
+        forward(samples_, work.first + piece.first);
         network_.evaluate(samples_.targets, piece.samples, work_,
                           metrics.subspan(piece.first, piece.samples));
         seconds_.forward += watch.lap();
@@ -123,14 +125,15 @@ void Replica::forward(const ShardWork& work, const ReadSamples& read) {
     seconds_.communication_exposed += watch.lap();
 }
 
-void Replica::forward(const Samples& samples) {
-    overlap_.during([&] { network_.forward(*source_, samples.x, work_); });
+void Replica::forward(const Samples& samples, std::size_t first) {
+    draw_.first = static_cast<std::uint32_t>(first);
+    overlap_.during([&] { network_.forward(*source_, samples.x, work_, &draw_); });
 }
 
 void Replica::revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit) {
     for (const ShardPiece& piece : work.pieces) {
         const Samples samples = read(piece.first, piece.samples);
-        forward(samples);
+        forward(samples, work.first + piece.first);
         visit(piece.first, samples, work_);
     }
 }
@@ -139,7 +142,9 @@ bool Replica::loss_is_finite() { return std::isfinite(metrics().loss); }
 
 void Replica::backward(const ShardWork& work, std::size_t number, float learning_rate) {
     Stopwatch watch;
-    step_ = {number, learning_rate, network_.objective().mean_factor(work.batch_samples)};
+    step_ = {.number = number,
+             .learning_rate = learning_rate,
+             .mean_factor = network_.objective().mean_factor(work.batch_samples)};
     if (sharding() != Sharding::kNone) {
         const bool go_on = loss_is_finite();
         seconds_.communication_exposed += watch.lap();
@@ -175,7 +180,7 @@ void Replica::update() {
             } else if (optimizer_->needs_whole_layers()) {
                 std::ranges::copy(values, whole_sums_.span().subspan(slice.begin, slice.count).begin());
             } else {
-                optimizer_->update(step_, slice.begin, values, parameters);
+                regulariser_.update(*optimizer_, step_, slice.begin, slice.begin, values, parameters);
             }
             finish_layers({slice.begin, slice.count});
         }
@@ -186,12 +191,12 @@ void Replica::update() {
 
 void Replica::update_owned(std::size_t bucket, std::span<float> values) {
     const Stopwatch watch;
+    const auto [begin, count] = reducer_.owned(bucket);
     if (sharding() == Sharding::kParameters) {
-        optimizer_->update(step_, first_owned_[bucket], values, sharded_->owned(bucket));
+        regulariser_.update(*optimizer_, step_, begin, first_owned_[bucket], values, sharded_->owned(bucket));
     } else {
-        const auto [begin, count] = reducer_.owned(bucket);
         const std::span<float> parameters = parameters_.span().subspan(begin, count);
-        optimizer_->update(step_, first_owned_[bucket], values, parameters);
+        regulariser_.update(*optimizer_, step_, begin, first_owned_[bucket], values, parameters);
         std::ranges::copy(parameters, values.begin());
     }
     seconds_.optimizer += watch.seconds();
@@ -295,6 +300,7 @@ void Replica::finish_layers(ArenaRange range) {
             optimizer_->update(step_, layer.first, whole_sums_.span().subspan(layer.first, layer.count),
                                parameters_.span().subspan(layer.first, layer.count));
         }
+        regulariser_.limit_norms(l, parameters_.span());
         network_.pack_layer(l, parameters_.span());
         to_update_[l] = layer.count;
     }

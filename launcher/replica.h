@@ -17,6 +17,7 @@
 #include "core/network/network.h"
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
+#include "core/training/regularisation.h"
 #include "launcher/metrics_sum.h"
 #include "launcher/overlap.h"
 #include "launcher/sample_reader.h"
@@ -72,6 +73,7 @@ struct ReplicaOptions {
     std::uint64_t seed = 1;  ///< of the initial parameters
     std::size_t leaf = 32;   ///< samples
     OptimizerOptions optimizer;
+    RegularisationOptions regularisation;
     GradientReducerOptions reducer;
     double kept_share = 0.0;  ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
@@ -87,13 +89,12 @@ class Replica {
     // are collective.
 
     /// Forward pass and loss of this rank's share, and the backward pass of all its pieces but the last. The
-    /// metrics' sum is on its way.
-    void forward(const ShardWork& work, const ReadSamples& read);
+    /// metrics' sum is on its way. `number` counts the steps of the run from 1: dropout draws by it.
+    void forward(const ShardWork& work, std::size_t number, const ReadSamples& read);
 
-    /// Backward pass of the last piece; the gradients' sums are on their way. `number` counts the steps of
-    /// the run from 1. Requires that the samples that forward() read last are still there. With sharding,
-    /// where parameters may change from here on, it waits for the metrics and leaves a step undone whose loss
-    /// is not finite.
+    /// Backward pass of the last piece; the gradients' sums are on their way. Requires that the samples that
+    /// forward() read last are still there. With sharding, where parameters may change from here on, it waits
+    /// for the metrics and leaves a step undone whose loss is not finite.
     void backward(const ShardWork& work, std::size_t number, float learning_rate);
 
     /// The metrics' sum over the whole batch. It travels while backward() computes.
@@ -124,7 +125,8 @@ class Replica {
     void reset_seconds() { seconds_ = {}; }
 
   private:
-    void forward(const Samples& samples);
+    /// Of a piece whose first sample has that place in the batch.
+    void forward(const Samples& samples, std::size_t first);
     void backward(const ShardWork& work, const ShardPiece& piece);
     [[nodiscard]] bool loss_is_finite();
     /// What is to go on while this rank computes; null where nothing can.
@@ -152,12 +154,14 @@ class Replica {
     std::vector<std::size_t>
         first_owned_;  // (buckets) where this rank's elements begin in optimizer_'s state
     std::unique_ptr<Optimizer> optimizer_;
+    Regulariser regulariser_;
     Buffer<float> whole_sums_;  // gradient sums, slice by slice, where the optimizer needs whole layers
     std::unique_ptr<ShardedValues> sharded_;
     std::unique_ptr<ParameterSource> source_;
     std::optional<ErrorFeedback> feedback_;
     Overlap overlap_;
     UpdateStep step_;  // at hand
+    DropoutDraw draw_;
     MetricsSum metrics_sum_;
     StepSeconds seconds_;
 };

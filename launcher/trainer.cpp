@@ -21,6 +21,7 @@ ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, Sh
             .seed = config.training.seed,
             .leaf = config.training.leaf,
             .optimizer = config.optimizer,
+            .regularisation = config.regularisation,
             .reducer = {.reduction = config.comm.reduction,
                         .bucket_bytes = config.comm.bucket_bytes(),
                         .host_labels = {},
@@ -122,7 +123,7 @@ SampleMetrics Trainer::step(const Batch& batch) {
     ++at_.step;
     at_.samples += batch.samples;
     at_.learning_rate = learning_rate_.at(at_.step);
-    replica_.forward(work, read);
+    replica_.forward(work, at_.step, read);
     replica_.backward(work, at_.step, at_.learning_rate);
     const SampleMetrics metrics = replica_.metrics();
     if (!std::isfinite(metrics.loss)) {

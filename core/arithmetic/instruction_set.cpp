@@ -132,6 +132,7 @@ Choice make_choice(InstructionSet isa) {
     choice.isa = isa;
     fill_scalar_gemm(choice.table);
     fill_scalar_elementwise(choice.table);
+    fill_scalar_regularisation(choice.table);
     fill_scalar_peak(choice.table);
     if (isa == InstructionSet::kAvx2) fill_avx2(choice.table);
     if (isa >= InstructionSet::kAvx512) fill_avx512(choice.table);

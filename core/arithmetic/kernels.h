@@ -133,7 +133,17 @@ struct LambTask {
     float* direction;
 };
 
-/// Every operation of gemm.h and elementwise.h on one thread.
+/// See drop_out in dropout.h.
+struct DropoutTask {
+    std::size_t samples, units;
+    unsigned key[2];
+    unsigned first, step, purpose;
+    float rate;
+    ConstRows y;   // (samples, units)
+    Rows dropped;  // (samples, units)
+};
+
+/// Every operation of gemm.h, elementwise.h, dropout.h and column_norm.h on one thread.
 struct Kernels {
     void (*forward)(const ForwardTask&);
     void (*input_delta)(const InputDeltaTask&);
@@ -157,6 +167,11 @@ struct Kernels {
     void (*scale)(float* values, float factor, std::size_t count);
     /// One block of square_sum in elementwise.h.
     double (*square_sum)(const float* values, std::size_t count);
+    void (*drop_out)(const DropoutTask&);
+    /// One row of mask_dropped in dropout.h.
+    void (*mask_dropped)(float rate, const float* dropped, float* delta, std::size_t count);
+    /// See limit_column_norms; w (rows, cols).
+    void (*limit_columns)(Rows w, std::size_t rows, std::size_t cols, float limit);
     /// See fma_burst in peak.h; what the chains come to goes to *sink.
     std::size_t (*fma_burst)(std::size_t rounds, float* sink);
 };
@@ -167,6 +182,7 @@ const Kernels& kernels();
 /// Each sets the entries its file implements; the scalar ones set all of them and come first.
 void fill_scalar_gemm(Kernels& table);
 void fill_scalar_elementwise(Kernels& table);
+void fill_scalar_regularisation(Kernels& table);
 void fill_scalar_peak(Kernels& table);
 void fill_avx2(Kernels& table);
 void fill_avx512(Kernels& table);

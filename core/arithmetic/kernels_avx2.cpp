@@ -7,6 +7,7 @@
 #include "core/arithmetic/simd_vec_avx2.h"
 #include "core/arithmetic/simd_math.h"
 #include "core/arithmetic/simd_elementwise.h"
+#include "core/arithmetic/simd_regularisation.h"
 #include "core/arithmetic/simd_tile.h"
 #include "core/arithmetic/simd_pack.h"
 #include "core/arithmetic/simd_gemm.h"

@@ -13,6 +13,8 @@ enum class RandomPurpose : std::uint32_t {
     kInitialWeights = 1,
     kSampleOrder = 2,
     kSyntheticData = 3,
+    kDropout = 5,
+    kAugmentation = 6,
     kGradientCheck = 32,
 };
 

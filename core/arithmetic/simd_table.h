@@ -29,6 +29,9 @@ inline void fill_simd(Kernels& table) {
     table.add_scaled = add_scaled_simd;
     table.scale = scale_simd;
     table.square_sum = square_sum_simd;
+    table.drop_out = drop_out_simd;
+    table.mask_dropped = mask_dropped_simd;
+    table.limit_columns = limit_columns_simd;
     table.fma_burst = fma_burst_simd;
 }
 

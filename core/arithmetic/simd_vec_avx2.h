@@ -53,6 +53,20 @@ inline Vec from_bits(Ints i) { return _mm256_castsi256_ps(i); }
 inline Vec to_floats(Ints i) { return _mm256_cvtepi32_ps(i); }
 inline Ints plus(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
 inline Ints minus(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
+inline Ints differing(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
+inline Ints lane_numbers() { return _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0); }
+inline Mask equal_bits(Ints a, Ints b) { return _mm256_cmpeq_epi32(a, b); }
+/// The halves of each lane's 64-bit product with a constant.
+struct WideProduct {
+    Ints low, high;
+};
+inline WideProduct wide_product(Ints a, unsigned factor) {
+    const Ints f = _mm256_set1_epi32(static_cast<int>(factor));
+    const Ints even = _mm256_mul_epu32(a, f);
+    const Ints odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), f);
+    return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA),
+            _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
+}
 inline Ints both(Ints a, Ints b) { return _mm256_and_si256(a, b); }
 template <int kBits>
 inline Ints shift_left(Ints i) {

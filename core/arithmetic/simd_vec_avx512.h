@@ -55,6 +55,20 @@ inline Vec from_bits(Ints i) { return _mm512_castsi512_ps(i); }
 inline Vec to_floats(Ints i) { return _mm512_maskz_cvtepi32_ps(0xFFFF, i); }
 inline Ints plus(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline Ints minus(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+inline Ints differing(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
+inline Ints lane_numbers() { return _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0); }
+inline Mask equal_bits(Ints a, Ints b) { return _mm512_cmpeq_epi32_mask(a, b); }
+/// The halves of each lane's 64-bit product with a constant.
+struct WideProduct {
+    Ints low, high;
+};
+inline WideProduct wide_product(Ints a, unsigned factor) {
+    const Ints f = _mm512_set1_epi32(static_cast<int>(factor));
+    const Ints even = _mm512_maskz_mul_epu32(0xFF, a, f);
+    const Ints odd = _mm512_maskz_mul_epu32(0xFF, _mm512_maskz_srli_epi64(0xFF, a, 32), f);
+    return {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_maskz_slli_epi64(0xFF, odd, 32)),
+            _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd)};
+}
 inline Ints both(Ints a, Ints b) { return _mm512_and_si512(a, b); }
 template <int kBits>
 inline Ints shift_left(Ints i) {

@@ -12,8 +12,8 @@ namespace lockstep {
 namespace {
 
 ParameterBlock appended(ParameterLayout& layout, const char* what, std::size_t layer, std::size_t rows,
-                        std::size_t cols) {
-    layout.append(fmt::format("layer{}.{}", layer, what), layer, rows, cols);
+                        std::size_t cols, ParameterRole role) {
+    layout.append(fmt::format("layer{}.{}", layer, what), layer, rows, cols, role);
     return layout.blocks().back();
 }
 
@@ -23,8 +23,8 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
                        ParameterLayout& layout)
     : activation_(spec.activation),
       initialiser_(spec.initialiser),
-      weight_(appended(layout, "weight", index, inputs, spec.units)),
-      bias_(appended(layout, "bias", index, 1, spec.units)) {
+      weight_(appended(layout, "weight", index, inputs, spec.units, ParameterRole::kWeight)),
+      bias_(appended(layout, "bias", index, 1, spec.units, ParameterRole::kOther)) {
     bias_.offset -= weight_.offset;
     weight_.offset = 0;
     // Nobody asks the first layer for the delta of its inputs.

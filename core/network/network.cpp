@@ -11,6 +11,16 @@ std::size_t widest(const NetworkSpec& spec) {
     return std::ranges::max(spec.layers, {}, &LayerSpec::units).units;
 }
 
+/// What Workspace::dropped holds of each sample, by place.
+std::vector<std::size_t> dropped_widths(const NetworkSpec& spec, Passes passes) {
+    const bool trains = passes == Passes::kTraining;
+    std::vector<std::size_t> widths{trains && spec.input_dropout > 0.0F ? spec.inputs : 0};
+    for (const LayerSpec& layer : spec.layers) {
+        widths.push_back(trains && layer.dropout > 0.0F ? layer.units : 0);
+    }
+    return widths;
+}
+
 NetworkSpec checked(NetworkSpec spec) {
     check(spec);
     return spec;
@@ -18,12 +28,13 @@ NetworkSpec checked(NetworkSpec spec) {
 
 }  // namespace
 
-Workspace::Workspace(const NetworkSpec& spec, std::size_t capacity)
-    : capacity_(capacity), scratch_(capacity) {
+Workspace::Workspace(const NetworkSpec& spec, std::size_t capacity, Passes passes)
+    : capacity_(capacity), dropped_widths_(dropped_widths(spec, passes)), scratch_(capacity) {
     for (const LayerSpec& layer : spec.layers) {
         widths_.push_back(layer.units);
         outputs_.emplace_back(capacity * layer.units);
     }
+    for (const std::size_t width : dropped_widths_) dropped_.emplace_back(capacity * width);
     for (Buffer<float>& delta : deltas_) delta = Buffer<float>(capacity * widest(spec));
 }
 
@@ -31,8 +42,13 @@ Matrix Workspace::output(std::size_t l, std::size_t b) { return {outputs_[l].dat
 
 Matrix Workspace::delta(std::size_t l, std::size_t b) { return {deltas_[l % 2].data(), b, widths_[l]}; }
 
-std::size_t Workspace::bytes(const NetworkSpec& spec, std::size_t capacity) {
+Matrix Workspace::dropped(std::size_t place, std::size_t b) {
+    return {dropped_[place].data(), b, dropped_widths_[place]};
+}
+
+std::size_t Workspace::bytes(const NetworkSpec& spec, std::size_t capacity, Passes passes) {
     std::size_t per_sample = 2 * widest(spec) + 1;
+    for (const std::size_t width : dropped_widths(spec, passes)) per_sample += width;
     for (const LayerSpec& layer : spec.layers) per_sample += layer.units;
     return capacity * per_sample * sizeof(float);
 }
@@ -69,13 +85,25 @@ std::size_t Network::packed_bytes() const {
     return bytes;
 }
 
-Matrix Network::forward(ParameterSource& parameters, ConstMatrix x, Workspace& work) const {
-    ConstMatrix input = x;
+ConstMatrix Network::thinned(ConstMatrix values, std::size_t place, Workspace& work,
+                             const DropoutDraw& draw) const {
+    if (dropout_rate(place) == 0.0F) return values;
+    DropoutDraw here = draw;
+    here.place = static_cast<std::uint32_t>(place);
+    const Matrix dropped = work.dropped(place, values.rows);
+    drop_out(here, dropout_rate(place), values, dropped);
+    return dropped;
+}
+
+Matrix Network::forward(ParameterSource& parameters, ConstMatrix x, Workspace& work,
+                        const DropoutDraw* draw) const {
+    work.set_dropping(draw != nullptr);
+    ConstMatrix input = draw == nullptr ? x : thinned(x, 0, work, *draw);
     Matrix output;
     for_each_layer(parameters, layers_.size(), [&](std::size_t l, std::span<const float> own) {
         output = work.output(l, x.rows);
         layers_[l]->forward(own, input, output);
-        input = output;
+        input = draw == nullptr ? output : thinned(output, l + 1, work, *draw);
     });
     return output;
 }
@@ -89,7 +117,10 @@ void Network::evaluate(const Targets& targets, std::size_t b, Workspace& work,
 void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t leaf,
                        std::span<const std::size_t> node_samples, Workspace& work, GradientSink& sink) const {
     for (std::size_t l = layers_.size(); l-- > 0;) {
-        const ConstMatrix input = l == 0 ? x : ConstMatrix(work.output(l - 1, x.rows));
+        // What the layer below gave, and what dropout left of it, which this layer read.
+        const ConstMatrix below = l == 0 ? x : ConstMatrix(work.output(l - 1, x.rows));
+        const bool thin = work.dropping() && dropout_rate(l) > 0.0F;
+        const ConstMatrix input = thin ? ConstMatrix(work.dropped(l, x.rows)) : below;
         const ConstMatrix delta = work.delta(l, x.rows);
         std::size_t first = 0;
         for (std::size_t n = 0; n < node_samples.size(); ++n) {
@@ -103,8 +134,9 @@ void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t l
         if (l > 0) {
             // Nobody asks for the delta of the inputs, so the first layer's parameters are not read.
             const auto own = parameters.layer(l, l > 1 ? std::optional(l - 1) : std::nullopt);
-            layers_[l]->input_delta(own, delta, layers_[l - 1]->activation(), input,
-                                    work.delta(l - 1, x.rows));
+            const Matrix delta_below = work.delta(l - 1, x.rows);
+            layers_[l]->input_delta(own, delta, layers_[l - 1]->activation(), below, delta_below);
+            if (thin) mask_dropped(dropout_rate(l), input, delta_below);
         }
         sink.layer_done(l);
     }

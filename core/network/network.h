@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/arithmetic/buffer.h"
+#include "core/arithmetic/dropout.h"
 #include "core/network/layer.h"
 #include "core/network/network_spec.h"
 #include "core/network/objective.h"
@@ -16,25 +17,39 @@
 
 namespace lockstep {
 
-/// The values that live while a batch goes through a network: every layer's outputs and two layers' deltas.
-/// Allocated once, for up to `capacity` samples.
+/// What a workspace is for: training, or forward passes alone, which drop out nothing.
+enum class Passes { kTraining, kForward };
+
+/// The values that live while a batch goes through a network: every layer's outputs and two layers' deltas,
+/// and for training a second copy of the outputs that dropout silences some of. Allocated once, for up to
+/// `capacity` samples.
 class Workspace {
   public:
-    Workspace(const NetworkSpec& spec, std::size_t capacity);
+    Workspace(const NetworkSpec& spec, std::size_t capacity, Passes passes = Passes::kTraining);
 
     [[nodiscard]] std::size_t capacity() const { return capacity_; }
     /// Outputs of layer l for the first b samples: (b, outputs of l).
     [[nodiscard]] Matrix output(std::size_t l, std::size_t b);
     /// Deltas of layer l; shares memory with the deltas of the layers l ± 2.
     [[nodiscard]] Matrix delta(std::size_t l, std::size_t b);
+    /// What the layer at that place reads where dropout is at work: place 0 for the network's inputs, 1 + l
+    /// for the outputs of layer l; empty where nothing is dropped.
+    [[nodiscard]] Matrix dropped(std::size_t place, std::size_t b);
+    /// Whether the last forward pass dropped out what the workspace has room for.
+    [[nodiscard]] bool dropping() const { return dropping_; }
+    void set_dropping(bool dropping) { dropping_ = dropping; }
     [[nodiscard]] std::span<float> scratch() { return scratch_.span(); }
     /// What a workspace of that capacity will hold, before it is made.
-    static std::size_t bytes(const NetworkSpec& spec, std::size_t capacity);
+    static std::size_t bytes(const NetworkSpec& spec, std::size_t capacity,
+                             Passes passes = Passes::kTraining);
 
   private:
     std::size_t capacity_;
     std::vector<std::size_t> widths_;  // outputs of each layer
     std::vector<Buffer<float>> outputs_;
+    std::vector<std::size_t> dropped_widths_;  // (1 + layers), 0 where nothing is dropped
+    std::vector<Buffer<float>> dropped_;       // (1 + layers)
+    bool dropping_ = false;
     Buffer<float> deltas_[2];
     Buffer<float> scratch_;
 };
@@ -91,8 +106,11 @@ class Network {
     [[nodiscard]] std::size_t packed_bytes() const;
 
     /// Outputs of every layer into the workspace; returns the last one's. Shapes: x (b, inputs), result (b,
-    /// outputs).
-    Matrix forward(ParameterSource& parameters, ConstMatrix x, Workspace& work) const;
+    /// outputs). With a draw, whose place is ignored, dropout silences inputs and outputs as the
+    /// specification says, and the backward pass that follows knows which; without, the pass is that of a
+    /// trained network.
+    Matrix forward(ParameterSource& parameters, ConstMatrix x, Workspace& work,
+                   const DropoutDraw* draw = nullptr) const;
     Matrix forward(std::span<const float> parameters, ConstMatrix x, Workspace& work) const {
         WholeArena arena(layout_, parameters);
         return forward(arena, x, work);
@@ -114,6 +132,12 @@ class Network {
                   const std::function<void(std::size_t)>& layer_done) const;
 
   private:
+    /// `values`, or those that dropout leaves of them, at a place of the network.
+    [[nodiscard]] ConstMatrix thinned(ConstMatrix values, std::size_t place, Workspace& work,
+                                      const DropoutDraw& draw) const;
+    [[nodiscard]] float dropout_rate(std::size_t place) const {
+        return place == 0 ? spec_.input_dropout : spec_.layers[place - 1].dropout;
+    }
     void clear_gaps(std::size_t layer, std::span<float> gradient) const;
 
     NetworkSpec spec_;

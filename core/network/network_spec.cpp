@@ -15,8 +15,8 @@ namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 1> kKinds{"dense"};
-constexpr std::array<std::string_view, 5> kAttributes{"units", "activation", "amplitude", "steepness",
-                                                      "init"};
+constexpr std::array<std::string_view, 6> kAttributes{"units",     "activation", "amplitude",
+                                                      "steepness", "init",       "dropout"};
 constexpr std::array<std::string_view, 5> kActivations{"identity", "relu", "sigmoid", "tanh", "softmax"};
 constexpr std::array<std::string_view, 3> kInitialisers{"he", "glorot", "lecun"};
 constexpr std::array<std::string_view, 5> kLosses{"cross_entropy", "square_error", "square_error_sum",
@@ -37,6 +37,14 @@ float parse_parameter(std::string_view name, std::string_view text) {
     const auto value = parse_number<float>(text);
     if (!value || !(*value > 0.0F)) {
         throw ConfigError(fmt::format("{}={} must be a positive number", name, text));
+    }
+    return *value;
+}
+
+float parse_dropout(std::string_view text) {
+    const auto value = parse_number<float>(text);
+    if (!value || !(*value >= 0.0F && *value < 1.0F)) {
+        throw ConfigError(fmt::format("dropout={} must be a number from 0 and below 1", text));
     }
     return *value;
 }
@@ -93,6 +101,7 @@ LayerSpec parse_layer(std::string_view text) {
                             ? static_cast<Initialiser>(choice("initialiser", given["init"], kInitialisers))
                         : kind == ActivationKind::kRelu ? Initialiser::kHe
                                                         : Initialiser::kGlorot;
+    if (given.contains("dropout")) layer.dropout = parse_dropout(given["dropout"]);
     return layer;
 }
 
@@ -103,7 +112,9 @@ std::string to_string(const LayerSpec& layer) {
     // {} prints the shortest digits that read back as the same float.
     if (layer.activation.a != 1.0F) text += fmt::format(" amplitude={}", layer.activation.a);
     if (layer.activation.b != 1.0F) text += fmt::format(" steepness={}", layer.activation.b);
-    return text + fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
+    text += fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
+    if (layer.dropout != 0.0F) text += fmt::format(" dropout={}", layer.dropout);
+    return text;
 }
 
 std::span<const std::string_view> loss_names() { return kLosses; }
@@ -120,6 +131,9 @@ void check(const NetworkSpec& spec) {
         }
     }
     const LayerSpec& output = spec.layers.back();
+    if (output.dropout != 0.0F) {
+        throw ConfigError("dropout of the last layer would silence the network's own outputs; remove it");
+    }
     const bool sigmoid = !output.softmax && output.activation.kind == ActivationKind::kSigmoid;
     if (spec.loss == Loss::kCrossEntropyBoth && !output.softmax) {
         throw ConfigError(

@@ -26,6 +26,7 @@ struct LayerSpec {
     Activation activation;
     bool softmax = false;
     Initialiser initialiser = Initialiser::kGlorot;
+    float dropout = 0.0F;  ///< share of the outputs that are silenced in a training step, in [0, 1)
     bool operator==(const LayerSpec&) const = default;
 };
 
@@ -47,12 +48,14 @@ struct NetworkSpec {
     std::size_t inputs = 0;
     std::vector<LayerSpec> layers;
     Loss loss = Loss::kCrossEntropy;
+    float input_dropout =
+        0.0F;  ///< the same share of the inputs; concerns training alone, models do not keep it
     bool operator==(const NetworkSpec&) const = default;
 };
 
 /// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
 /// activation: identity, relu, sigmoid, tanh, softmax; with amplitude= (tanh) and steepness= (sigmoid, tanh).
-/// init: he, glorot, lecun; by default he for relu, else glorot.
+/// init: he, glorot, lecun; by default he for relu, else glorot. dropout: from 0, below 1.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
 LayerSpec parse_layer(std::string_view text);
 /// The text that parse_layer reads back as the same specification.
@@ -65,7 +68,7 @@ Loss parse_loss(std::string_view text);
 std::string to_string(Loss loss);
 
 /// Throws ConfigError where the layers do not go together: no layer, softmax before the last one, an output
-/// function the loss has no use for.
+/// function the loss has no use for, dropout of the outputs themselves.
 void check(const NetworkSpec& spec);
 
 }  // namespace lockstep

@@ -16,11 +16,12 @@ constexpr std::size_t kFloatsPerLine = kAlignment_bytes / sizeof(float);
 constexpr std::size_t kMostFloats = (std::size_t{1} << 47) / sizeof(float);
 }  // namespace
 
-void ParameterLayout::append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols) {
+void ParameterLayout::append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols,
+                             ParameterRole role) {
     if (rows > 0 && cols > (kMostFloats - arena_size_) / rows) {
         throw ConfigError(fmt::format("{} of {} x {} parameters fits no machine", name, rows, cols));
     }
-    blocks_.push_back({std::move(name), layer, rows, cols, arena_size_});
+    blocks_.push_back({std::move(name), layer, rows, cols, arena_size_, role});
     arena_size_ += (rows * cols + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
 }
 

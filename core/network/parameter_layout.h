@@ -10,6 +10,12 @@
 
 namespace lockstep {
 
+/// What a block's values do, for those who treat them differently.
+enum class ParameterRole {
+    kWeight,  ///< (inputs, neurons): column j holds what enters neuron j; decays and has a norm to bound
+    kOther,   ///< biases and the like, which are left alone
+};
+
 /// One named matrix of parameters: (rows, cols) row-major at `offset` floats from the arena's start.
 struct ParameterBlock {
     std::string name;  ///< "layer0.weight"
@@ -17,6 +23,7 @@ struct ParameterBlock {
     std::size_t rows = 0;
     std::size_t cols = 0;
     std::size_t offset = 0;  ///< a multiple of 16 floats: every block starts on a cache line
+    ParameterRole role = ParameterRole::kWeight;
 
     [[nodiscard]] std::size_t count() const { return rows * cols; }
     /// This block's view of an arena (of parameters, gradients, or optimizer state).
@@ -43,7 +50,8 @@ struct ArenaRange {
 class ParameterLayout {
   public:
     /// Appends a block behind the others. Throws ConfigError where the arena would not fit the address space.
-    void append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols);
+    void append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols,
+                ParameterRole role = ParameterRole::kWeight);
 
     [[nodiscard]] const std::vector<ParameterBlock>& blocks() const { return blocks_; }
     /// Floats of the arena, the gaps included.

@@ -31,6 +31,7 @@ class Sgd : public Optimizer {
         sgd_step({.mean_factor = step.mean_factor,
                   .learning_rate = step.learning_rate,
                   .momentum = momentum_,
+                  .l2 = step.l2,
                   .nesterov = nesterov_},
                  gradient_sum, delta_.span().subspan(first, parameters.size()), parameters);
     }
@@ -65,7 +66,8 @@ class Adaptive : public Optimizer {
                        .gain = gain_,
                        .epsilon = epsilon_,
                        .epsilon_inside = inside_,
-                       .momentum = momentum_},
+                       .momentum = momentum_,
+                       .l2 = step.l2},
                       gradient_sum, r_.span().subspan(first, n), delta, parameters);
     }
 
@@ -92,7 +94,8 @@ class Adadelta : public Optimizer {
         adadelta_step({.mean_factor = step.mean_factor,
                        .learning_rate = step.learning_rate,
                        .rho = rho_,
-                       .epsilon = epsilon_},
+                       .epsilon = epsilon_,
+                       .l2 = step.l2},
                       gradient_sum, r_.span().subspan(first, n), s_.span().subspan(first, n), parameters);
     }
 
@@ -121,7 +124,8 @@ class Adam : public Optimizer {
                    .correction1 = bias_correction(options_.beta1, step.number),
                    .correction2 = bias_correction(options_.beta2, step.number),
                    .shrink = decays ? 1.0F - step.learning_rate * options_.weight_decay : 1.0F,
-                   .epsilon_inside = options_.epsilon_place == EpsilonPlace::kInside},
+                   .epsilon_inside = options_.epsilon_place == EpsilonPlace::kInside,
+                   .l2 = step.l2},
                   gradient_sum, m_.span().subspan(first, n), v_.span().subspan(first, n), parameters);
     }
 

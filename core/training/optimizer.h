@@ -37,6 +37,7 @@ struct UpdateStep {
     std::size_t number = 1;  ///< 1 for the first step ever made
     float learning_rate = 0.0F;
     float mean_factor = 1.0F;  ///< 1 / samples of the batch
+    float l2 = 0.0F;           ///< see elementwise.h; not for rules that need whole layers
 };
 
 class Optimizer {

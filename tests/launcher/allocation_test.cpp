@@ -51,9 +51,13 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
     for (const char* layer : {"dense units=50 activation=relu", "dense units=30 activation=tanh",
                               "dense units=10 activation=softmax"})
         options.network.layers.push_back(parse_layer(layer));
+    options.network.input_dropout = 0.2F;
+    options.network.layers.front().dropout = 0.5F;
     options.arithmetic = arithmetic;
     options.leaf = 8;
     options.optimizer.name = optimizer;
+    options.regularisation = {.l2 = options.optimizer.name == "sgd" ? 1e-4F : 0.0F,
+                              .max_norm = sharding == Sharding::kParameters ? 0.0F : 1.0F};
     options.reducer.bucket_bytes = 4096;
     options.reducer.sharding = sharding;
     const BatchPlan plan(100, 100, options.leaf, 1);
@@ -73,7 +77,7 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
             allocations = 0;
             counting = true;
         }
-        replica.forward(work, read);
+        replica.forward(work, step, read);
         replica.backward(work, step, 0.1F);
         replica.update();
     }

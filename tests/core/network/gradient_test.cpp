@@ -379,6 +379,56 @@ TEST_CASE("a NaN in the gradient is no small error") {
     CHECK(std::isnan(blocks[0].error));
 }
 
+TEST_CASE("with dropout the gradient is that of the thinned network, also behind tanh") {
+    const ContractFloatMode mode;
+    NetworkSpec spec;
+    spec.inputs = kInputs;
+    spec.layers = {parse_layer("dense units=7 activation=tanh dropout=0.4"), parse_layer("dense units=3")};
+    spec.loss = Loss::kSquareError;
+    spec.input_dropout = 0.3F;
+    const Network network(spec);
+    Workspace work(spec, kSamples);
+    Buffer<float> w(network.layout().arena_size());
+    network.initialise(3, w.span());
+    std::vector<float> x(kSamples * kInputs);
+    std::vector<float> t(kSamples * 3);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = 0.2F * static_cast<float>(i % 11) - 0.9F;
+    for (std::size_t i = 0; i < t.size(); ++i) t[i] = 0.1F * static_cast<float>(i % 5);
+    const ConstMatrix inputs(x.data(), kSamples, kInputs);
+    const DropoutDraw draw{.seed = 5, .step = 2, .first = 40};
+    WholeArena arena(network.layout(), w.span());
+    std::vector<SampleMetrics> metrics(kSamples);
+    const auto loss = [&](const DropoutDraw* drawn) {
+        network.forward(arena, inputs, work, drawn);
+        network.evaluate({{}, {t.data(), kSamples, 3}}, kSamples, work, metrics);
+        double sum = 0.0;
+        for (const SampleMetrics& each : metrics) sum += each.loss;
+        return sum;
+    };
+    Buffer<float> gradient(w.size());
+    const double thinned = loss(&draw);
+    const NodeGradient node{kSamples, gradient.span()};
+    network.backward(w.span(), inputs, kLeaf, {&node, 1}, work, [](std::size_t) {});
+    double scale = 0.0;
+    for (const float value : gradient.span()) scale = std::max(scale, std::fabs(double{value}));
+    for (const ParameterBlock& block : network.layout().blocks()) {
+        for (std::size_t i = block.offset; i < block.offset + block.count(); ++i) {
+            const float before = w[i];
+            // The losses are sums of float roundings, 1e-6 in all, so that with h = 2^-6 the quotient is off
+            // by 3e-5, and by h²/6 of the third derivative, 4e-5 of it. A missing mask is off by the scale
+            // itself.
+            constexpr float h = 0x1p-6F;
+            w[i] = before + h;
+            const double above = loss(&draw);
+            w[i] = before - h;
+            const double expected = (above - loss(&draw)) / (2.0 * double{h});
+            w[i] = before;
+            CHECK(std::fabs(double{gradient[i]} - expected) < 2e-3 * scale);
+        }
+    }
+    CHECK(std::fabs(loss(nullptr) - thinned) > 0.01 * thinned);
+}
+
 TEST_CASE("a NaN potential makes the loss NaN, whatever the objective") {
     const ContractFloatMode mode;
     for (const Problem& problem : kProblems) {
