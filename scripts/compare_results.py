@@ -33,6 +33,12 @@ except ImportError:
 
 SAMPLE_ORDER, SYNTHETIC_DATA = 2, 3  # the purposes of core/arithmetic/philox.h
 ROWS = 10  # lines of a table
+# What PyTorch's side does as well, or what changes no result. A key beyond these would be lockstep's alone.
+KNOWN_KEYS = {"network.layer", "network.loss", "training.epochs", "training.global_batch", "training.leaf",
+              "training.micro_batch", "training.seed", "training.threads", "optimizer.name", "optimizer.learning_rate",
+              "optimizer.momentum", "optimizer.epsilon", "optimizer.beta1", "optimizer.beta2"}
+KNOWN_SECTIONS = ("data.", "run.", "comm.")
+KNOWN_ATTRIBUTES = {"units", "activation", "amplitude", "steepness", "init"}
 
 
 def arguments():
@@ -133,7 +139,17 @@ def layer_words(text):
     kind, *words = text.split()
     if kind != "dense":
         sys.exit(f"compare_results.py: layer {text}: PyTorch's side knows dense layers alone")
-    return dict(word.split("=", 1) for word in words)
+    layer = dict(word.split("=", 1) for word in words)
+    if unknown := layer.keys() - KNOWN_ATTRIBUTES:
+        sys.exit(f"compare_results.py: layer {text}: PyTorch's side does not know {', '.join(sorted(unknown))}")
+    return layer
+
+
+def refuse_unknown_keys(options):
+    """Refuses what is set, and would make lockstep's training another than PyTorch's."""
+    for key, entry in options.items():
+        if entry.get("origin", "") != "default" and key not in KNOWN_KEYS and not key.startswith(KNOWN_SECTIONS):
+            sys.exit(f"compare_results.py: PyTorch's side does not know {key}; leave it out")
 
 
 class Peer:
@@ -142,12 +158,13 @@ class Peer:
     def __init__(self, torch, options, weights):
         self.torch, self.loss_name = torch, options["network.loss"]
         self.layers = [layer_words(text) for text in options["network.layer"]]
-        tensors = [torch.tensor(weights[f"layer{n // 2}.{('weight', 'bias')[n % 2]}"]) for n in range(2 * len(self.layers))]
+        names = [f"layer{n}.{what}" for n in range(len(self.layers)) for what in ("weight", "bias")]
+        tensors = [torch.tensor(weights[name]) for name in names]
         self.parameters = [tensor.requires_grad_() for tensor in tensors]
         rate, momentum = options["optimizer.learning_rate"], options["optimizer.momentum"]
         name = options["optimizer.name"]
         # "0.1, 0.05" is a list by epoch, which plan prints as a text.
-        if name not in ("sgd", "nesterov", "adam") or options["optimizer.schedule"] != "constant" or isinstance(rate, str):
+        if name not in ("sgd", "nesterov", "adam") or isinstance(rate, str):
             sys.exit("compare_results.py: PyTorch's side knows sgd, nesterov and adam at a constant rate")
         if name == "adam":
             self.optimizer = torch.optim.Adam(self.parameters, lr=rate, eps=options["optimizer.epsilon"],
@@ -229,6 +246,7 @@ def without_epochs(keys):
 
 def compare(torch, chosen, config):
     plan = json.loads(lockstep(chosen.program, "plan", config, *chosen.keys, "--json"))
+    refuse_unknown_keys(plan["options"])
     options = {key: entry.get("value", entry.get("values")) for key, entry in plan["options"].items()}
     if options["training.max_steps"] or not plan["steps"]:
         sys.exit("compare_results.py: compares whole epochs; leave training.max_steps out and give --epochs")
