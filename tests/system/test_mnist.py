@@ -21,11 +21,11 @@ class Mnist(ProgramTest):
         alone = self.train(CONFIG, "one", "--training.epochs", "1", limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
         self.assertEqual(self.digest(run), self.digest(alone))
 
-    def test_the_course_configuration_reaches_what_it_says(self):
-        # 98.5 % with its seed; the falling rate is worth half a per cent, and other seeds stay within 0.2 %.
-        run = self.train(REPOSITORY / "configs" / "pv021.ini", "course", "--data.source", "mnist", ranks=2,
-                         limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
-        self.assertGreater(read_json_lines(run / "metrics.jsonl")[-1]["test_accuracy"], 0.982)
+    def test_the_course_configuration_learns_in_four_epochs(self):
+        # 97.9 % with each of three seeds; the thirty epochs of the configuration 98.69 %.
+        run = self.train(REPOSITORY / "configs" / "pv021.ini", "course", "--data.source", "mnist", "--training.epochs",
+                         "4", ranks=2, limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
+        self.assertGreater(read_json_lines(run / "metrics.jsonl")[-1]["test_accuracy"], 0.975)
 
 
 if __name__ == "__main__":
