@@ -37,6 +37,25 @@ DataOptions make_data(const ResolvedOptions& options) {
             .seed = number<std::uint64_t>(options, "data.seed")};
 }
 
+AugmentationOptions make_augmentation(const ResolvedOptions& options) {
+    const AugmentationOptions augmentation{
+        .width = count(options, "augmentation.width"),
+        .shift = number<float>(options, "augmentation.shift"),
+        .rotation = number<float>(options, "augmentation.rotation"),
+        .scaling = number<float>(options, "augmentation.scaling"),
+        .elastic_alpha = number<float>(options, "augmentation.elastic_alpha"),
+        .elastic_sigma = number<float>(options, "augmentation.elastic_sigma")};
+    const auto refuse = [&](std::string_view key, std::string_view missing) {
+        throw ConfigError(fmt::format("{}: has no effect without {}; set that, or remove the key",
+                                      options.place(key), missing));
+    };
+    if (options.given("augmentation.elastic_sigma") && augmentation.elastic_alpha == 0.0F)
+        refuse("augmentation.elastic_sigma", "augmentation.elastic_alpha");
+    if (options.given("augmentation.width") && !augmentation.any())
+        refuse("augmentation.width", "a distortion such as augmentation.shift");
+    return augmentation;
+}
+
 NetworkSpec make_network(const ResolvedOptions& options) {
     const std::vector<OptionValue>& layers = options.at("network.layer").values;
     NetworkSpec network;
@@ -310,6 +329,7 @@ Config make_config(const ResolvedOptions& options) {
     Config config;
     config.name = options.config_name();
     config.data = make_data(options);
+    config.augmentation = make_augmentation(options);
     config.network = make_network(options);
     config.training = make_training(options);
     config.optimizer = make_optimizer_options(options);
@@ -352,6 +372,8 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
             fmt::format("{}: network.layer = {}: softmax outputs need classes, but {} has real targets",
                         last.origin, last.text, train.description()));
     }
+    // Its constructor refuses inputs that are no images.
+    if (config.augmentation.any()) Augmenter(config.augmentation, network.inputs, 0);
     const std::size_t batch = config.training.global_batch;
     if (batch != kWholeSet && batch > train.size()) {
         throw ConfigError(fmt::format("{}: is more than the {} training samples; choose at most {}, or all",

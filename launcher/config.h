@@ -9,6 +9,7 @@
 
 #include "comm/gradient_reducer.h"
 #include "core/arithmetic/arithmetic.h"
+#include "core/data/augmentation.h"
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
@@ -58,6 +59,7 @@ struct RunConfig {
 struct Config {
     std::string name;  ///< of the configuration file: "mnist"
     DataOptions data;
+    AugmentationOptions augmentation;
     NetworkSpec network;  ///< inputs is 0 until the data is open
     TrainingConfig training;
     OptimizerOptions optimizer;

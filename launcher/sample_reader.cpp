@@ -26,6 +26,11 @@ Samples SampleReader::read(std::span<const std::uint64_t> indices) {
     return {x, {target.labels, target.values}};
 }
 
+void SampleReader::augment(const Augmenter& augmenter, std::span<const std::uint64_t> indices,
+                           std::size_t epoch) {
+    augmenter.apply(indices, epoch, {x_.data(), indices.size(), dataset_.input_size()});
+}
+
 Samples SampleReader::read_run(std::size_t first, std::size_t count) {
     const auto indices = std::span(run_).first(count);
     std::iota(indices.begin(), indices.end(), std::uint64_t{first});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/arithmetic/buffer.h"
+#include "core/data/augmentation.h"
 #include "core/data/dataset.h"
 #include "core/network/objective.h"
 
@@ -26,6 +27,9 @@ class SampleReader {
     Samples read(std::span<const std::uint64_t> indices);
     /// The same for the samples first, first + 1, …
     Samples read_run(std::size_t first, std::size_t count);
+
+    /// Distorts what was read last, the samples of these indices, as `augmenter` does in that epoch.
+    void augment(const Augmenter& augmenter, std::span<const std::uint64_t> indices, std::size_t epoch);
 
   private:
     const Dataset& dataset_;

@@ -37,6 +37,11 @@ ShardCut cut_of(const Config& config) {
     return {config.training.micro_batch, config.comm.compression != Compression::kNone};
 }
 
+std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& train) {
+    if (!config.augmentation.any()) return std::nullopt;
+    return Augmenter(config.augmentation, train.input_size(), config.training.seed);
+}
+
 }  // namespace
 
 Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data)
@@ -46,6 +51,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
       bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
       reader_(*data_.train, bounds_.piece_samples),
+      augmenter_(make_augmenter(config, *data_.train)),
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
                   comm.size()),
@@ -118,7 +124,10 @@ SampleMetrics Trainer::step(const Batch& batch) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
-        return reader_.read(indices.subspan(first, count));
+        const auto wanted = indices.subspan(first, count);
+        const Samples samples = reader_.read(wanted);
+        if (augmenter_) reader_.augment(*augmenter_, wanted, at_.epoch);
+        return samples;
     };
     ++at_.step;
     at_.samples += batch.samples;

@@ -62,6 +62,7 @@ class Trainer {
     BatchPlan plan_;
     ShardBounds bounds_;
     SampleReader reader_;
+    std::optional<Augmenter> augmenter_;
     ShardWork whole_batch_;
     ShardWork last_batch_;  // of an epoch, which may be shorter
     Replica replica_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/arithmetic/cosine.h"
 #include "core/number.h"
 
 namespace lockstep {
@@ -30,16 +31,6 @@ std::string_view trimmed(std::string_view text) {
 }
 
 }  // namespace
-
-double cos_pi(double x) {
-    // cos πx = sin π(½ − x), by Taylor's series up to the 19th power, whose rest is below (π/2)^21 / 21!.
-    constexpr double kPi = 3.14159265358979323846;
-    const double angle = kPi * (0.5 - x);
-    const double square = angle * angle;
-    double sum = 1.0;
-    for (int k = 19; k > 1; k -= 2) sum = 1.0 - square / static_cast<double>(k * (k - 1)) * sum;
-    return angle * sum;
-}
 
 LearningRate::LearningRate(LearningRateOptions options, std::size_t steps_per_epoch, std::size_t total_steps)
     : options_(std::move(options)), steps_per_epoch_(steps_per_epoch), total_steps_(total_steps) {}

@@ -60,7 +60,5 @@ class LearningRate {
 std::span<const std::string_view> rate_schedules();
 /// One or more positive numbers, separated by commas; none where `text` is anything else.
 std::optional<std::vector<float>> parse_rates(std::string_view text);
-/// cos(πx) for x in [0, 1], within 4e-16 of it.
-double cos_pi(double x);
 
 }  // namespace lockstep

@@ -27,6 +27,14 @@ class Mnist(ProgramTest):
                          "4", ranks=2, limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
         self.assertGreater(read_json_lines(run / "metrics.jsonl")[-1]["test_accuracy"], 0.975)
 
+    def test_the_configurations_with_dropout_and_with_distorted_images_learn(self):
+        # A part of the first epoch of each: above 80 %, far from what whole runs reach, and farther from chance.
+        for name, steps in (("mnist_dropout", 100), ("ciresan_small", 150), ("ciresan", 60)):
+            with self.subTest(name):
+                run = self.train(REPOSITORY / "configs" / f"{name}.ini", name, "--training.max_steps", steps, ranks=2,
+                                 limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
+                self.assertGreater(read_json_lines(run / "metrics.jsonl")[-1]["test_accuracy"], 0.8)
+
 
 if __name__ == "__main__":
     main()

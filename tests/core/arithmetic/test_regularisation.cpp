@@ -71,7 +71,7 @@ TEST_CASE("drop_out: a sample's mask depends on its place in the batch, not on t
 TEST_CASE(
     "drop_out: the share of silent neurons is the rate, the others are scaled up, zeros are not silent") {
     const ContractFloatMode mode;
-    constexpr std::size_t kValues = 400 * 500;
+    constexpr std::size_t kValues = std::size_t{400} * 500;
     for (const float rate : {0.1F, 0.5F, 0.8F}) {
         std::vector<float> y(kValues, 2.0F);
         std::vector<float> dropped(kValues);

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "core/arithmetic/cosine.h"
+
 using namespace lockstep;
 
 namespace {
