@@ -96,7 +96,9 @@ const std::array kTable{
                .kind = kLayer,
                .help =
                    "a layer, first to last: dense units=N [activation=identity|relu|sigmoid|tanh|softmax] "
-                   "[amplitude=a] [steepness=b] [init=he|glorot|lecun] [dropout=share of its outputs]",
+                   "[amplitude=a] [steepness=b] "
+                   "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
+                   "[dropout=share of its outputs]",
                .required = true,
                .repeated = true},
     OptionSpec{.key = "network.loss",

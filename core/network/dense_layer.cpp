@@ -23,6 +23,7 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
                        ParameterLayout& layout)
     : activation_(spec.activation),
       initialiser_(spec.initialiser),
+      init_scale_(spec.init_scale),
       weight_(appended(layout, "weight", index, inputs, spec.units, ParameterRole::kWeight)),
       bias_(appended(layout, "bias", index, 1, spec.units, ParameterRole::kOther)) {
     bias_.offset -= weight_.offset;
@@ -35,7 +36,8 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
 void DenseLayer::initialise(std::uint64_t seed, std::size_t first, std::span<float> parameters) const {
     const std::size_t weights =
         std::min(parameters.size(), weight_.count() - std::min(first, weight_.count()));
-    draw_weights(initialiser_, seed, weight_.layer, inputs(), outputs(), first, parameters.first(weights));
+    draw_weights(initialiser_, init_scale_, seed, weight_.layer, inputs(), outputs(), first,
+                 parameters.first(weights));
     std::ranges::fill(parameters.subspan(weights), 0.0F);  // the bias, and the gaps
 }
 

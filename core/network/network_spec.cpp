@@ -15,10 +15,11 @@ namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 1> kKinds{"dense"};
-constexpr std::array<std::string_view, 6> kAttributes{"units",     "activation", "amplitude",
-                                                      "steepness", "init",       "dropout"};
+constexpr std::array<std::string_view, 7> kAttributes{"units", "activation", "amplitude", "steepness",
+                                                      "init",  "dropout",    "scale"};
 constexpr std::array<std::string_view, 5> kActivations{"identity", "relu", "sigmoid", "tanh", "softmax"};
-constexpr std::array<std::string_view, 3> kInitialisers{"he", "glorot", "lecun"};
+constexpr std::array<std::string_view, 8> kInitialisers{"he",        "glorot",        "lecun",  "uniform",
+                                                        "he_normal", "glorot_normal", "normal", "constant"};
 constexpr std::array<std::string_view, 5> kLosses{"cross_entropy", "square_error", "square_error_sum",
                                                   "mean_square_error", "cross_entropy_both"};
 
@@ -38,6 +39,16 @@ float parse_parameter(std::string_view name, std::string_view text) {
     if (!value || !(*value > 0.0F)) {
         throw ConfigError(fmt::format("{}={} must be a positive number", name, text));
     }
+    return *value;
+}
+
+float parse_init_scale(Initialiser initialiser, std::string_view text) {
+    if (initialiser == Initialiser::kUniform || initialiser == Initialiser::kNormal)
+        return parse_parameter("scale", text);
+    if (initialiser != Initialiser::kConstant)
+        throw ConfigError("scale= belongs to init=uniform, init=normal and init=constant");
+    const auto value = parse_number<float>(text);
+    if (!value) throw ConfigError(fmt::format("scale={} must be a number", text));
     return *value;
 }
 
@@ -101,6 +112,7 @@ LayerSpec parse_layer(std::string_view text) {
                             ? static_cast<Initialiser>(choice("initialiser", given["init"], kInitialisers))
                         : kind == ActivationKind::kRelu ? Initialiser::kHe
                                                         : Initialiser::kGlorot;
+    if (given.contains("scale")) layer.init_scale = parse_init_scale(layer.initialiser, given["scale"]);
     if (given.contains("dropout")) layer.dropout = parse_dropout(given["dropout"]);
     return layer;
 }
@@ -113,6 +125,7 @@ std::string to_string(const LayerSpec& layer) {
     if (layer.activation.a != 1.0F) text += fmt::format(" amplitude={}", layer.activation.a);
     if (layer.activation.b != 1.0F) text += fmt::format(" steepness={}", layer.activation.b);
     text += fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
+    if (layer.init_scale) text += fmt::format(" scale={}", *layer.init_scale);
     if (layer.dropout != 0.0F) text += fmt::format(" dropout={}", layer.dropout);
     return text;
 }

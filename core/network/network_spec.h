@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,12 +13,18 @@
 
 namespace lockstep {
 
-/// How a layer's weights are drawn, uniform in [−w, w]; biases start at 0.
+/// How a layer's weights are drawn; biases start at 0. Uniform in [−w, w]:
 ///   kHe      w = √(6 / inputs)              He et al., ICCV 2015 (for ReLU)
 ///   kGlorot  w = √(6 / (inputs + outputs))  Glorot and Bengio, AISTATS 2010
 ///   kLecun   w = √(3 / inputs)              LeCun et al., "Efficient BackProp", 1998: potentials of unit
 ///   variance
-enum class Initialiser { kHe, kGlorot, kLecun };
+///   kUniform w = scale, or √(3 / inputs)
+/// Normal, of mean 0 and deviation s:
+///   kHeNormal      s = √(2 / inputs)
+///   kGlorotNormal  s = √(2 / (inputs + outputs))
+///   kNormal        s = scale, or 1 / √inputs
+/// and kConstant, all of them equal to scale, or 0.
+enum class Initialiser { kHe, kGlorot, kLecun, kUniform, kHeNormal, kGlorotNormal, kNormal, kConstant };
 
 /// The output neurons' function is the layer's element-wise activation, or softmax over the whole row.
 struct LayerSpec {
@@ -26,6 +33,7 @@ struct LayerSpec {
     Activation activation;
     bool softmax = false;
     Initialiser initialiser = Initialiser::kGlorot;
+    std::optional<float> init_scale;  ///< of kUniform, kNormal and kConstant
     float dropout = 0.0F;  ///< share of the outputs that are silenced in a training step, in [0, 1)
     bool operator==(const LayerSpec&) const = default;
 };
@@ -55,7 +63,8 @@ struct NetworkSpec {
 
 /// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
 /// activation: identity, relu, sigmoid, tanh, softmax; with amplitude= (tanh) and steepness= (sigmoid, tanh).
-/// init: he, glorot, lecun; by default he for relu, else glorot. dropout: from 0, below 1.
+/// init: he, glorot, lecun, uniform, he_normal, glorot_normal, normal, constant; by default he for relu, else
+/// glorot; scale= for uniform, normal and constant. dropout: from 0, below 1.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
 LayerSpec parse_layer(std::string_view text);
 /// The text that parse_layer reads back as the same specification.

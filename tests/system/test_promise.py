@@ -177,6 +177,18 @@ class ThePromise(PromiseTest):
         lines = read_json_lines(run / "metrics.jsonl")
         self.assertEqual([line["learning_rate"] for line in lines if line["event"] == "step"], [0.1] * 4 + [0.02] * 4)
 
+    def test_any_initialiser(self):
+        digests = []
+        for init in ("uniform scale=0.05", "normal", "he_normal", "constant scale=0.01"):
+            layers = [f"dense units=20 activation=tanh init={init}", f"dense units=30 activation=softmax init={init}"]
+            more = [word for layer in layers for word in ("--network.layer", layer)]
+            with self.subTest(init):
+                expected = self.trace(*more)
+                digests.append(expected[0])
+                self.assert_equal_traces([(more, {"ranks": 2}), (more, {"ranks": 3, "LOCKSTEP_ISA": "scalar"}),
+                                          ((*more, "--comm.shard", "parameters"), {"ranks": 3})], expected=expected)
+        self.assertEqual(len(set(digests)), 4)
+
     def test_any_number_of_threads(self):
         self.assert_equal_traces([(("--training.threads", threads), {"ranks": ranks})
                                   for threads in ("2", "3") for ranks in (1, 2)])

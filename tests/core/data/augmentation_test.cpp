@@ -29,8 +29,8 @@ float blot(double x, double y, double half_width, double half_height) {
 std::vector<float> image(double half_width, double half_height) {
     std::vector<float> pixels(kPixels);
     for (std::size_t i = 0; i < kPixels; ++i) {
-        pixels[i] =
-            blot(static_cast<double>(i % kSide), static_cast<double>(i / kSide), half_width, half_height);
+        const std::size_t row = i / kSide;
+        pixels[i] = blot(static_cast<double>(i % kSide), static_cast<double>(row), half_width, half_height);
     }
     return pixels;
 }
@@ -53,15 +53,17 @@ struct Moments {
 Moments moments(const float* pixels) {
     Moments m;
     for (std::size_t i = 0; i < kPixels; ++i) {
+        const std::size_t row = i / kSide;
         m.mass += double{pixels[i]};
         m.x += double{pixels[i]} * (static_cast<double>(i % kSide) - 13.5);
-        m.y += double{pixels[i]} * (static_cast<double>(i / kSide) - 13.5);
+        m.y += double{pixels[i]} * (static_cast<double>(row) - 13.5);
     }
     m.x /= m.mass;
     m.y /= m.mass;
     for (std::size_t i = 0; i < kPixels; ++i) {
         const double x = static_cast<double>(i % kSide) - 13.5 - m.x;
-        const double y = static_cast<double>(i / kSide) - 13.5 - m.y;
+        const std::size_t row = i / kSide;
+        const double y = static_cast<double>(row) - 13.5 - m.y;
         m.xx += double{pixels[i]} * x * x / m.mass;
         m.yy += double{pixels[i]} * y * y / m.mass;
         m.xy += double{pixels[i]} * x * y / m.mass;

@@ -89,7 +89,7 @@ TEST_CASE("parameter blocks lie in order, each on a cache line, and a layer's ra
 
 TEST_CASE("initial weights depend on seed, layer and index alone, and fill their range") {
     std::vector<float> weight(4001);
-    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, 0, weight);
+    draw_weights(Initialiser::kGlorot, std::nullopt, 3, 1, 100, 50, 0, weight);
     const float bound = std::sqrt(6.0F / 150.0F);
     const auto [least, most] = std::ranges::minmax(weight);
     CHECK(least >= -bound);
@@ -102,20 +102,91 @@ TEST_CASE("initial weights depend on seed, layer and index alone, and fill their
     CHECK(std::fabs(mean) < 0.04 * double{bound});
 
     std::vector<float> shorter(1000);
-    draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, 0, shorter);
+    draw_weights(Initialiser::kGlorot, std::nullopt, 3, 1, 100, 50, 0, shorter);
     CHECK(std::equal(shorter.begin(), shorter.end(), weight.begin()));
     // Any slice alone, wherever it cuts the stream's blocks of four.
     for (const std::size_t first : {1, 2, 3, 4, 501}) {
         for (const std::size_t count : {0, 1, 2, 3, 6}) {
             std::vector<float> slice(count);
-            draw_weights(Initialiser::kGlorot, 3, 1, 100, 50, first, slice);
+            draw_weights(Initialiser::kGlorot, std::nullopt, 3, 1, 100, 50, first, slice);
             CHECK(
                 std::equal(slice.begin(), slice.end(), weight.begin() + static_cast<std::ptrdiff_t>(first)));
         }
     }
     std::vector<float> other(1000);
-    draw_weights(Initialiser::kGlorot, 4, 1, 100, 50, 0, other);
+    draw_weights(Initialiser::kGlorot, std::nullopt, 4, 1, 100, 50, 0, other);
     CHECK(other != shorter);
-    draw_weights(Initialiser::kGlorot, 3, 2, 100, 50, 0, other);
+    draw_weights(Initialiser::kGlorot, std::nullopt, 3, 2, 100, 50, 0, other);
     CHECK(other != shorter);
+}
+
+TEST_CASE("init=uniform is as wide as its scale, or the lecture's; init=constant is its scale") {
+    std::vector<float> weight(1000);
+    draw_weights(Initialiser::kUniform, std::nullopt, 3, 1, 100, 10, 0, weight);
+    std::vector<float> lecun(1000);
+    draw_weights(Initialiser::kLecun, std::nullopt, 3, 1, 100, 10, 0, lecun);
+    CHECK(weight == lecun);
+    draw_weights(Initialiser::kUniform, 0.5F, 3, 1, 100, 10, 0, weight);
+    const auto [least, most] = std::ranges::minmax(weight);
+    CHECK(least >= -0.5F);
+    CHECK(least < -0.49F);
+    CHECK(most < 0.5F);
+    CHECK(most > 0.49F);
+    draw_weights(Initialiser::kConstant, -0.25F, 3, 1, 100, 10, 0, weight);
+    CHECK(weight == std::vector<float>(1000, -0.25F));
+    draw_weights(Initialiser::kConstant, std::nullopt, 3, 1, 100, 10, 0, weight);
+    CHECK(weight == std::vector<float>(1000, 0.0F));
+}
+
+TEST_CASE("normal initial weights have the moments of their law, and any slice has the bits of the whole") {
+    constexpr std::size_t kCount = 100000;
+    std::vector<float> weight(kCount);
+    draw_weights(Initialiser::kNormal, 2.0F, 3, 1, 100, 1000, 0, weight);
+    double sum = 0.0;
+    double squares = 0.0;
+    double products = 0.0;
+    double fourths = 0.0;
+    double within = 0.0;
+    for (std::size_t i = 0; i < kCount; ++i) {
+        const double value = double{weight[i]} / 2.0;
+        sum += value / kCount;
+        squares += value * value / kCount;
+        fourths += value * value * value * value / kCount;
+        products += value * double{weight[i ^ 1U]} / 2.0 / kCount;
+        if (std::fabs(value) < 1.0) within += 1.0 / kCount;
+    }
+    // Five deviations of each mean over 10^5 values: 1, √2, √96, √2 (pairs count twice), √(0.683 · 0.317).
+    const double unit = 5.0 / std::sqrt(static_cast<double>(kCount));
+    CHECK(std::fabs(sum) < unit);
+    CHECK(std::fabs(squares - 1.0) < 1.4143 * unit);
+    CHECK(std::fabs(fourths - 3.0) < 9.8 * unit);
+    CHECK(std::fabs(products) < 1.4143 * unit);
+    CHECK(std::fabs(within - 0.682689) < 0.4655 * unit);
+
+    const auto natural = [&](Initialiser initialiser) {
+        std::vector<float> first(1);
+        draw_weights(initialiser, std::nullopt, 3, 1, 100, 300, 0, first);
+        return double{first[0]} / double{weight[0]} * 2.0;
+    };
+    CHECK(natural(Initialiser::kNormal) == doctest::Approx(0.1).epsilon(1e-6));
+    CHECK(natural(Initialiser::kHeNormal) == doctest::Approx(std::sqrt(0.02)).epsilon(1e-6));
+    CHECK(natural(Initialiser::kGlorotNormal) == doctest::Approx(std::sqrt(0.005)).epsilon(1e-6));
+    for (const std::size_t first : {1, 2, 3, 502}) {
+        std::vector<float> slice(7);
+        draw_weights(Initialiser::kNormal, 2.0F, 3, 1, 100, 1000, first, slice);
+        CHECK(std::equal(slice.begin(), slice.end(), weight.begin() + static_cast<std::ptrdiff_t>(first)));
+    }
+}
+
+TEST_CASE("initialisers and dropout are read back as written, and refused where they make no sense") {
+    for (const char* text : {"dense units=2 activation=tanh init=uniform scale=0.3",
+                             "dense units=2 activation=relu init=he_normal dropout=0.25",
+                             "dense units=2 activation=identity init=constant scale=-0.7"}) {
+        CHECK(to_string(parse_layer(text)) == text);
+    }
+    for (const char* text :
+         {"dense units=3 init=normall", "dense units=3 init=he scale=2", "dense units=3 init=normal scale=-1",
+          "dense units=3 init=constant scale=x", "dense units=3 dropout=1", "dense units=3 dropout=-0.1"}) {
+        CHECK_THROWS_AS(parse_layer(text), ConfigError);
+    }
 }
