@@ -10,6 +10,7 @@
 #include "launcher/commands.h"
 #include "launcher/model_file.h"
 #include "launcher/prepare.h"
+#include "launcher/target_range.h"
 #include "launcher/trainer.h"
 #include "launcher/version.h"
 
@@ -105,6 +106,10 @@ int command_train(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
     Journal journal(progress, open_log(comm, input, trainer, prepared.data), config.run.log_every);
     say_what_differs(journal, comm, config, trainer.plan());
+    if (comm.rank() == 0) {
+        const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
+        if (!advice.empty()) journal.warn(advice);
+    }
 
     const TrainingResult result = trainer.train(journal);
 
