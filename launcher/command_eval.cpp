@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "launcher/commands.h"
 #include "launcher/evaluation.h"
+#include "launcher/forward_run.h"
 #include "launcher/prepare.h"
 #include "launcher/trained_network.h"
 
@@ -24,12 +27,43 @@ const Dataset& scored_set(const CommandInput& input, const DataSets& data) {
     return set;
 }
 
-void print(const CommandInput& input, const Score& score) {
+/// A sample of a table, and what the network makes of it.
+struct TableRow {
+    std::vector<float> inputs, outputs, targets;
+};
+
+std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& set) {
+    const auto copied = [](std::span<const float> values) {
+        return std::vector<float>(values.begin(), values.end());
+    };
+    const Network& network = trained.network();
+    WholeArena parameters(network.layout(), trained.parameters());
+    std::vector<TableRow> rows;
+    forward_run(network, parameters, set, 0, set.size(), 0,
+                [&](std::size_t, const Samples& samples, Matrix outputs, Workspace& work) {
+                    network.objective().finish_outputs(outputs, work.scratch());
+                    for (std::size_t r = 0; r < outputs.rows; ++r) {
+                        rows.push_back({copied(samples.x.row(r)), copied(outputs.row(r)),
+                                        copied(samples.targets.values.row(r))});
+                    }
+                });
+    return rows;
+}
+
+void print(const CommandInput& input, const Score& score, const std::vector<TableRow>& rows) {
     if (input.json) {
         nlohmann::json json{{"set", input.set}, {"loss", score.loss}, {"samples", score.samples}};
         if (score.accuracy) json["accuracy"] = *score.accuracy;
+        for (const TableRow& row : rows) {
+            json["table"].push_back(
+                {{"inputs", row.inputs}, {"outputs", row.outputs}, {"targets", row.targets}});
+        }
         fmt::print("{}\n", json.dump());
         return;
+    }
+    for (const TableRow& row : rows) {
+        fmt::print("{} -> {}  (target {})\n", fmt::join(row.inputs, " "), fmt::join(row.outputs, " "),
+                   fmt::join(row.targets, " "));
     }
     fmt::print("{} loss {:.6f}", input.set, score.loss);
     if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
@@ -40,14 +74,14 @@ void print(const CommandInput& input, const Score& score) {
 
 int command_eval(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    const auto trained = agree(comm, [&] {
-        return std::make_unique<TrainedNetwork>(input.model, prepared.network,
-                                                input.config.training.arithmetic);
-    });
+    const auto trained = agree(comm, [&] { return open_trained(input, prepared); });
     const Dataset* set = agree(comm, [&] { return &scored_set(input, prepared.data); });
     WholeArena parameters(trained->network().layout(), trained->parameters());
     const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);
-    if (comm.rank() == 0) print(input, score);
+    if (comm.rank() == 0) {
+        const bool small = input.config.data.source == "table";
+        print(input, score, small ? table_rows(*trained, *set) : std::vector<TableRow>{});
+    }
     return static_cast<int>(ExitCode::kDone);
 }
 

@@ -133,6 +133,7 @@ int command_gradcheck(const CommandInput& input) {
         Network network(prepared.network, arithmetic);
         Buffer<float> parameters(network.layout().arena_size());
         network.initialise(input.config.training.seed, parameters.span());
+        std::ranges::copy(prepared.weights, parameters.span().begin());
         network.pack(parameters.span());
         checked = check(input, network, parameters.span(), *prepared.data.train);
     } else {

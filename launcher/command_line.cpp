@@ -23,7 +23,7 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing else"};
-constexpr OwnFlag kModel{"model", "FILE", "the model file", true};
+constexpr OwnFlag kModel{"model", "FILE", "the model file; network.weights where not given"};
 
 constexpr std::array kTrainFlags{kJson};
 constexpr OwnFlag kSet{"set", "train|test", "which samples; the test set where not given"};

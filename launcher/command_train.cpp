@@ -102,7 +102,7 @@ nlohmann::json to_json(const TrainingResult& result, const RunLog& log) {
 int command_train(Communicator& comm, const CommandInput& input) {
     const Config& config = input.config;
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    Trainer trainer(comm, config, prepared.network, prepared.data);
+    Trainer trainer(comm, config, prepared.network, prepared.data, prepared.weights);
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
     Journal journal(progress, open_log(comm, input, trainer, prepared.data), config.run.log_every);
     say_what_differs(journal, comm, config, trainer.plan());

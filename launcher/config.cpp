@@ -31,6 +31,7 @@ DataOptions make_data(const ResolvedOptions& options) {
             .train_labels = options.text("data.train_labels"),
             .test_vectors = options.text("data.test_vectors"),
             .test_labels = options.text("data.test_labels"),
+            .table = options.text("data.table"),
             .classes = count(options, "data.classes"),
             .train_samples = count(options, "data.train_samples"),
             .test_samples = count(options, "data.test_samples"),
@@ -86,6 +87,20 @@ std::size_t make_micro_batch(const ResolvedOptions& options, std::size_t leaf) {
         fmt::format("{}: must be a multiple of training.leaf = {}; choose {}{}, or 0 for no bound",
                     options.place("training.micro_batch"), leaf,
                     below > 0 ? fmt::format("{} or ", below) : "", below + leaf));
+}
+
+/// Descent needs a derivative, which a unit step has not.
+void refuse_steps(const ResolvedOptions& options, const NetworkSpec& network) {
+    if (network.loss == Loss::kPerceptron) return;
+    if (options.text("training.epochs") == "0" && options.text("training.max_steps") == "0") return;
+    const std::vector<OptionValue>& layers = options.at("network.layer").values;
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+        if (network.layers[l].activation.kind != ActivationKind::kStep) continue;
+        throw ConfigError(fmt::format(
+            "{}: network.layer = {}: a unit step has no derivative to descend by; train one layer with "
+            "network.loss = perceptron, choose sigmoid, or set training.epochs = 0 to use given weights",
+            layers[l].origin, layers[l].text));
+    }
 }
 
 TrainingConfig make_training(const ResolvedOptions& options) {
@@ -294,13 +309,23 @@ void refuse_data_keys(const ResolvedOptions& options, std::string_view sources,
 void check_data_keys(const ResolvedOptions& options) {
     const std::string& source = options.text("data.source");
     const bool from_files = source == "mnist" || source == "csv";
+    if (source == "table") {
+        refuse_data_keys(options, "one that draws its samples", {"data.seed"});
+        refuse_data_keys(options, "mnist, csv or one that draws its samples",
+                         {"data.train_samples", "data.test_samples"});
+        if (options.text("data.table").empty()) {
+            throw ConfigError("data.source = table needs its file; set data.table");
+        }
+    } else {
+        refuse_data_keys(options, "table", {"data.table"});
+    }
     if (source != "csv") {
         refuse_data_keys(
             options, "csv",
             {"data.train_vectors", "data.train_labels", "data.test_vectors", "data.test_labels"});
     }
     if (from_files) {
-        refuse_data_keys(options, "alvinn, sine, xor or letters", {"data.seed"});
+        refuse_data_keys(options, "alvinn, sine, xor, letters or oaks", {"data.seed"});
         if (options.text("data.dir").empty()) {
             throw ConfigError(
                 fmt::format("data.source = {} needs the folder of its files; set data.dir, --data.dir or "
@@ -331,7 +356,9 @@ Config make_config(const ResolvedOptions& options) {
     config.data = make_data(options);
     config.augmentation = make_augmentation(options);
     config.network = make_network(options);
+    config.weights = options.text("network.weights");
     config.training = make_training(options);
+    refuse_steps(options, config.network);
     config.optimizer = make_optimizer_options(options);
     config.regularisation = make_regularisation(options);
     config.learning_rate = make_learning_rate(options);

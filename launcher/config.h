@@ -61,6 +61,7 @@ struct Config {
     DataOptions data;
     AugmentationOptions augmentation;
     NetworkSpec network;  ///< inputs is 0 until the data is open
+    std::filesystem::path weights;  ///< network.weights; empty: none
     TrainingConfig training;
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;

@@ -44,7 +44,7 @@ constexpr OptionSpec text(std::string_view key, std::string_view help) { return 
 const std::array kTable{
     OptionSpec{.key = "data.source",
                .kind = kChoice,
-               .help = "which samples: MNIST's files, CSV files, or a synthetic set",
+               .help = "which samples: MNIST's files, CSV files, a small table as text, or a synthetic set",
                .choices = data_source_names(),
                .required = true},
     text("data.dir", "mnist, csv: the folder of the files"),
@@ -52,6 +52,7 @@ const std::array kTable{
     text("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
     text("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
     text("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
+    text("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
     whole("data.classes", "0", 0, kMostWhole,
           "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,
@@ -94,20 +95,23 @@ const std::array kTable{
 
     OptionSpec{.key = "network.layer",
                .kind = kLayer,
-               .help =
-                   "a layer, first to last: dense units=N [activation=identity|relu|sigmoid|tanh|softmax] "
-                   "[amplitude=a] [steepness=b] "
-                   "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
-                   "[dropout=share of its outputs]",
+               .help = "a layer, first to last: dense units=N "
+                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax] "
+                       "[amplitude=a] [steepness=b] "
+                       "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
+                       "[dropout=share of its outputs]",
                .required = true,
                .repeated = true},
+    text("network.weights",
+         "a text file of weights, the first ones of train, and those of eval and predict without --model"),
     OptionSpec{.key = "network.loss",
                .kind = kChoice,
                .default_text = "cross_entropy",
                .help =
                    "the error function; square errors: half the sum over the outputs, added over a batch's "
                    "samples by square_error_sum, else averaged; mean_square_error: the mean over the "
-                   "outputs, as PyTorch; cross_entropy_both: with softmax, the terms of 1 - y as well",
+                   "outputs, as PyTorch; cross_entropy_both: with softmax, the terms of 1 - y as well; "
+                   "perceptron: one layer of unit steps, corrected where it errs",
                .choices = loss_names()},
     OptionSpec{.key = "network.input_dropout",
                .kind = kReal,

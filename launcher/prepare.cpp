@@ -2,6 +2,7 @@
 
 #include "core/arithmetic/threads.h"
 #include "launcher/config.h"
+#include "launcher/weights_file.h"
 
 namespace lockstep {
 
@@ -11,6 +12,9 @@ Prepared prepare(const CommandInput& input) {
     prepared.data = open_data(input.config.data);
     prepared.network =
         check_against_data(input.config, input.options, *prepared.data.train, *prepared.data.test);
+    if (const auto& weights = input.config.weights; !weights.empty()) {
+        prepared.weights = read_weights_file(weights, prepared.network);
+    }
     return prepared;
 }
 

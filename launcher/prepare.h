@@ -1,6 +1,8 @@
 // What comes before any training or scoring: the data opened and the network checked against them.
 #pragma once
 
+#include <vector>
+
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
 #include "launcher/commands.h"
@@ -9,7 +11,8 @@ namespace lockstep {
 
 struct Prepared {
     DataSets data;
-    NetworkSpec network;  ///< with its inputs
+    NetworkSpec network;         ///< with its inputs
+    std::vector<float> weights;  ///< network.weights as the network's arena; empty: none given
 };
 
 /// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets

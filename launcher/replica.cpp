@@ -85,9 +85,17 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     draw_parameters();
 }
 
+void Replica::first_parameters(ArenaRange range, std::span<float> parameters) const {
+    if (options_.initial.empty()) {
+        network_.initialise(options_.seed, range, parameters);
+    } else {
+        std::ranges::copy(std::span(options_.initial).subspan(range.first, range.count), parameters.begin());
+    }
+}
+
 void Replica::draw_parameters() {
     if (sharding() != Sharding::kParameters) {
-        network_.initialise(options_.seed, parameters_.span());
+        first_parameters({0, parameters_.size()}, parameters_.span());
         network_.pack(parameters_.span());
         source_ = std::make_unique<WholeArena>(network_.layout(), parameters_.span());
         return;
@@ -95,7 +103,7 @@ void Replica::draw_parameters() {
     sharded_ = std::make_unique<ShardedValues>(reducer_);
     for (std::size_t bucket = 0; bucket < reducer_.buckets().size(); ++bucket) {
         const auto [begin, count] = reducer_.owned(bucket);
-        network_.initialise(options_.seed, {begin, count}, sharded_->owned(bucket));
+        first_parameters({begin, count}, sharded_->owned(bucket));
     }
     sharded_->publish();
     source_ = std::make_unique<ShardedParameters>(network_.layout(), reducer_.buckets(), *sharded_);

@@ -71,6 +71,7 @@ struct ReplicaOptions {
     NetworkSpec network;
     Arithmetic arithmetic = Arithmetic::kFp32;
     std::uint64_t seed = 1;  ///< of the initial parameters
+    std::vector<float> initial;  ///< these themselves (arena_size); empty: drawn
     std::size_t leaf = 32;   ///< samples
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
@@ -140,6 +141,8 @@ class Replica {
     [[nodiscard]] Compression compression() const { return options_.reducer.compression; }
     [[nodiscard]] Sharding sharding() const { return options_.reducer.sharding; }
     void draw_parameters();
+    /// The parameters of a range as they are before the first step.
+    void first_parameters(ArenaRange range, std::span<float> parameters) const;
     /// The reducer's update of what this rank owns of a bucket.
     void update_owned(std::size_t bucket, std::span<float> values);
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <span>
 
 #include "core/arithmetic/buffer.h"
 #include "core/network/network.h"
+#include "launcher/prepare.h"
 
 namespace lockstep {
 
@@ -15,6 +17,9 @@ class TrainedNetwork {
     /// CheckpointError. Not collective.
     TrainedNetwork(const std::filesystem::path& model, const NetworkSpec& expected, Arithmetic arithmetic);
 
+    /// The network with given parameters (arena_size).
+    TrainedNetwork(const NetworkSpec& spec, Arithmetic arithmetic, std::span<const float> parameters);
+
     [[nodiscard]] const Network& network() const { return network_; }
     [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
 
@@ -22,5 +27,9 @@ class TrainedNetwork {
     Network network_;
     Buffer<float> parameters_;
 };
+
+/// What eval and predict use: --model, else network.weights. Throws ConfigError where neither is given, and
+/// as the constructor. Not collective.
+std::unique_ptr<TrainedNetwork> open_trained(const CommandInput& input, const Prepared& prepared);
 
 }  // namespace lockstep

@@ -15,10 +15,12 @@ namespace lockstep {
 
 namespace {
 
-ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, ShardBounds bounds) {
+ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, ShardBounds bounds,
+                               std::vector<float> initial) {
     return {.network = spec,
             .arithmetic = config.training.arithmetic,
             .seed = config.training.seed,
+            .initial = std::move(initial),
             .leaf = config.training.leaf,
             .optimizer = config.optimizer,
             .regularisation = config.regularisation,
@@ -44,7 +46,8 @@ std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& tra
 
 }  // namespace
 
-Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data)
+Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data,
+                 std::vector<float> initial)
     : comm_(comm),
       config_(config),
       data_(std::move(data)),
@@ -55,7 +58,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
                   comm.size()),
-      replica_(comm, replica_options(config, spec, bounds_)),
+      replica_(comm, replica_options(config, spec, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
                      config.training.steps(plan_.steps_per_epoch())) {}
 

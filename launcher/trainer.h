@@ -32,7 +32,8 @@ class Trainer {
   public:
     /// Draws the initial parameters and allocates everything that training needs. `comm` and `data` must
     /// outlive the trainer. Collective.
-    Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data);
+    Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data,
+            std::vector<float> initial);
 
     /// Trains as the configuration says. Throws NumericalError (through agree) and ReplicaError on every rank
     /// alike. Collective.

@@ -10,7 +10,17 @@ namespace lockstep {
 ///   relu      0 > ξ ? 0 : ξ          y > 0 ? 1 : 0         (a NaN stays a NaN, −0 stays −0)
 ///   sigmoid   1 / (1 + exp(−b·ξ))    b · y · (1 − y)
 ///   tanh      a · tanh(b·ξ)          (b / a) · (a − y) · (a + y)
-enum class ActivationKind : std::uint32_t { kIdentity = 0, kRelu = 1, kSigmoid = 2, kTanh = 3 };
+///   step      ξ < 0 ? 0 : 1          0                     (a NaN stays a NaN)
+///   saturated ξ < 0 ? 0 : ξ > 1 ? 1 : ξ   0 < y < 1 ? 1 : 0     (a NaN stays a NaN)
+/// (1 − exp(−ξ)) / (1 + exp(−ξ)) is tanh with b = 1/2.
+enum class ActivationKind : std::uint32_t {
+    kIdentity = 0,
+    kRelu = 1,
+    kSigmoid = 2,
+    kTanh = 3,
+    kStep = 4,
+    kSaturated = 5
+};
 
 struct Activation {
     ActivationKind kind = ActivationKind::kIdentity;

@@ -92,6 +92,12 @@ inline float relu(float x) {
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & keep);
 }
 
+/// ξ < 0 ? 0 : 1, but a NaN stays one.
+inline float step(float xi) { return xi < 0.0F ? 0.0F : (xi >= 0.0F ? 1.0F : xi); }
+
+/// 0 up to 0, ξ, 1 from 1 on.
+inline float saturated(float xi) { return 1.0F < xi ? 1.0F : xi < 0.0F ? 0.0F : xi; }
+
 inline float activate(Activation f, float xi) {
     switch (f.kind) {
         case ActivationKind::kIdentity:
@@ -102,6 +108,10 @@ inline float activate(Activation f, float xi) {
             return sigmoid_of_minus(-f.b * xi);
         case ActivationKind::kTanh:
             return f.a * tanh(f.b * xi);
+        case ActivationKind::kStep:
+            return step(xi);
+        case ActivationKind::kSaturated:
+            return saturated(xi);
     }
     return xi;
 }
@@ -116,6 +126,10 @@ inline float multiply_by_derivative(Activation f, float y, float delta) {
             return delta * (f.b * y * (1.0F - y));
         case ActivationKind::kTanh:
             return delta * (f.b / f.a * (f.a - y) * (f.a + y));
+        case ActivationKind::kStep:
+            return 0.0F;
+        case ActivationKind::kSaturated:
+            return y > 0.0F && y < 1.0F ? delta : 0.0F;
     }
     return delta;
 }

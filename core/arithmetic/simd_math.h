@@ -88,6 +88,16 @@ inline void with_activation(Activation f, const Loop& loop) {
         case ActivationKind::kTanh:
             loop([a = broadcast(f.a), b = broadcast(f.b)](Vec xi) { return a * tanh(b * xi); });
             break;
+        case ActivationKind::kStep:
+            loop([one = broadcast(1.0F)](Vec xi) {
+                return select(less(xi, zero()), zero(), select(equal(xi, xi), one, xi));
+            });
+            break;
+        case ActivationKind::kSaturated:
+            loop([one = broadcast(1.0F)](Vec xi) {
+                return select(less(one, xi), one, select(less(xi, zero()), zero(), xi));
+            });
+            break;
     }
 }
 
@@ -107,6 +117,14 @@ inline void with_derivative(Activation f, const Loop& loop) {
         case ActivationKind::kTanh:
             loop([a = broadcast(f.a), ratio = broadcast(f.b / f.a)](Vec y, Vec delta) {
                 return delta * (ratio * (a - y) * (a + y));
+            });
+            break;
+        case ActivationKind::kStep:
+            loop([](Vec, Vec) { return zero(); });
+            break;
+        case ActivationKind::kSaturated:
+            loop([one = broadcast(1.0F)](Vec y, Vec delta) {
+                return select(less(zero(), y), select(less(y, one), delta, zero()), zero());
             });
             break;
     }

@@ -10,7 +10,9 @@
 #include "core/data/joined.h"
 #include "core/data/letters_dataset.h"
 #include "core/data/mnist.h"
+#include "core/data/oaks_dataset.h"
 #include "core/data/sine_dataset.h"
+#include "core/data/table_dataset.h"
 #include "core/data/xor_dataset.h"
 #include "core/error.h"
 
@@ -18,7 +20,8 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kSources = {"mnist", "csv", "alvinn", "sine", "xor", "letters"};
+constexpr std::array<std::string_view, 8> kSources = {"mnist", "csv",     "alvinn", "sine",
+                                                    "xor",   "letters", "oaks",   "table"};
 
 /// The two disjoint sets of a synthetic source, of the asked sizes or the source's own.
 template <class Set>
@@ -39,6 +42,11 @@ DataSets open_xor(const DataOptions& options) {
     return {set, set};
 }
 
+DataSets open_table(const DataOptions& options) {
+    const auto set = std::make_shared<TableDataset>(options.table);
+    return {set, set};
+}
+
 }  // namespace
 
 std::span<const std::string_view> data_source_names() { return kSources; }
@@ -48,6 +56,8 @@ DataSets open_data(const DataOptions& options) {
     if (options.source == "csv") return open_csv(options);
     if (options.source == "alvinn") return synthetic<AlvinnDataset>(options, 50000, 10000);
     if (options.source == "sine") return synthetic<SineDataset>(options, 1000, 200);
+    if (options.source == "table") return open_table(options);
+    if (options.source == "oaks") return synthetic<OaksDataset>(options, 1000, 200);
     if (options.source == "letters") return synthetic<LettersDataset>(options, 2000, 1000);
     if (options.source == "xor") return open_xor(options);
     throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,

@@ -21,6 +21,7 @@ struct DataOptions {
     std::string train_labels;
     std::string test_vectors;
     std::string test_labels;  ///< csv: empty and no *_test_labels.csv: a test set without targets
+    std::filesystem::path table;  ///< table: its file
     std::size_t classes =
         0;  ///< mnist, csv: labels are below it; 0: mnist 10, csv largest training label + 1
     std::size_t train_samples =
@@ -30,7 +31,7 @@ struct DataOptions {
     bool operator==(const DataOptions&) const = default;
 };
 
-/// Training and test set. Sources without a test set of their own (xor) give the training set again.
+/// Training and test set. Sources without a test set of their own (xor, table) give the training set again.
 struct DataSets {
     std::shared_ptr<const Dataset> train;
     std::shared_ptr<const Dataset> test;

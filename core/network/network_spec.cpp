@@ -17,11 +17,13 @@ namespace {
 constexpr std::array<std::string_view, 1> kKinds{"dense"};
 constexpr std::array<std::string_view, 7> kAttributes{"units", "activation", "amplitude", "steepness",
                                                       "init",  "dropout",    "scale"};
-constexpr std::array<std::string_view, 5> kActivations{"identity", "relu", "sigmoid", "tanh", "softmax"};
+constexpr std::array<std::string_view, 7> kActivations{"identity", "relu",      "sigmoid", "tanh",
+                                                       "step",     "saturated", "softmax"};
 constexpr std::array<std::string_view, 8> kInitialisers{"he",        "glorot",        "lecun",  "uniform",
                                                         "he_normal", "glorot_normal", "normal", "constant"};
-constexpr std::array<std::string_view, 5> kLosses{"cross_entropy", "square_error", "square_error_sum",
-                                                  "mean_square_error", "cross_entropy_both"};
+constexpr std::array<std::string_view, 6> kLosses{"cross_entropy",      "square_error",
+                                                  "square_error_sum",   "mean_square_error",
+                                                  "cross_entropy_both", "perceptron"};
 
 /// The position of `word` among the valid ones; a ConfigError that lists them otherwise.
 template <std::size_t N>
@@ -146,6 +148,12 @@ void check(const NetworkSpec& spec) {
     const LayerSpec& output = spec.layers.back();
     if (output.dropout != 0.0F) {
         throw ConfigError("dropout of the last layer would silence the network's own outputs; remove it");
+    }
+    const bool steps = !output.softmax && output.activation.kind == ActivationKind::kStep;
+    if (spec.loss == Loss::kPerceptron && (!steps || spec.layers.size() > 1)) {
+        throw ConfigError(
+            "loss perceptron is the error-correcting rule of one layer of unit steps; give one layer with "
+            "activation=step, or use square_error");
     }
     const bool sigmoid = !output.softmax && output.activation.kind == ActivationKind::kSigmoid;
     if (spec.loss == Loss::kCrossEntropyBoth && !output.softmax) {

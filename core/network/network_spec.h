@@ -45,7 +45,16 @@ struct LayerSpec {
 ///   kSquareError       ½ Σ (y − t)²; the mean over the samples is what the lecture calls mean square error
 ///   kSquareErrorSum    ½ Σ (y − t)², added over the samples: the lecture's square error
 ///   kMeanSquareError   1/m Σ (y − t)², as PyTorch's MSELoss has it
-enum class Loss { kCrossEntropy, kSquareError, kSquareErrorSum, kMeanSquareError, kCrossEntropyBoth };
+///   kPerceptron        Σ |y − t|, the wrong outputs of a layer of unit steps; its delta is y − t, with which
+///                      a step is Rosenblatt's error-correcting rule and no descent
+enum class Loss {
+    kCrossEntropy,
+    kSquareError,
+    kSquareErrorSum,
+    kMeanSquareError,
+    kCrossEntropyBoth,
+    kPerceptron
+};
 
 /// Whether the loss takes outputs as probabilities.
 constexpr bool is_cross_entropy(Loss loss) {
@@ -62,7 +71,8 @@ struct NetworkSpec {
 };
 
 /// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
-/// activation: identity, relu, sigmoid, tanh, softmax; with amplitude= (tanh) and steepness= (sigmoid, tanh).
+/// activation: identity, relu, sigmoid, tanh, step, saturated, softmax; with amplitude= (tanh) and steepness=
+/// (sigmoid, tanh).
 /// init: he, glorot, lecun, uniform, he_normal, glorot_normal, normal, constant; by default he for relu, else
 /// glorot; scale= for uniform, normal and constant. dropout: from 0, below 1.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.

@@ -160,6 +160,18 @@ void square_error(Activation f, float scale, ConstMatrix y, const Targets& targe
     multiply_by_derivative(f, y, delta);
 }
 
+/// E = Σ |y − t|, and the rule's correction y − t.
+void perceptron(ConstMatrix y, const Targets& targets, Matrix delta, std::span<SampleMetrics> metrics) {
+    for (std::size_t r = 0; r < y.rows; ++r) {
+        double loss = 0.0;
+        for (std::size_t c = 0; c < y.cols; ++c) {
+            delta(r, c) = y(r, c) - target_value(targets, r, c);
+            loss += static_cast<double>(std::fabs(delta(r, c)));
+        }
+        metrics[r] = {loss, loss == 0.0 ? 1.0 : 0.0};
+    }
+}
+
 }  // namespace
 
 Objective::Objective(const NetworkSpec& spec)
@@ -171,7 +183,9 @@ Activation Objective::layer_activation() const {
 
 void Objective::evaluate(ConstMatrix output, const Targets& targets, Matrix delta,
                          std::span<SampleMetrics> metrics, std::span<float> scratch) const {
-    if (!is_cross_entropy(loss_)) {
+    if (loss_ == Loss::kPerceptron) {
+        perceptron(output, targets, delta, metrics);
+    } else if (!is_cross_entropy(loss_)) {
         const float scale = loss_ == Loss::kMeanSquareError ? 2.0F / static_cast<float>(output.cols) : 1.0F;
         square_error(activation_, scale, output, targets, delta, metrics);
     } else if (loss_ == Loss::kCrossEntropyBoth) {

@@ -19,7 +19,7 @@ struct Targets {
 /// What one sample contributes to a batch's metrics.
 struct SampleMetrics {
     double loss = 0.0;
-    double correct = 0.0;  ///< 1 where the prediction is right (cross-entropy only), else 0
+    double correct = 0.0;  ///< 1 where the prediction is right (cross-entropy, perceptron), else 0
 };
 
 /// With cross-entropy the last layer hands over its potentials ξ, so that loss and delta are exact where a
@@ -30,6 +30,7 @@ struct SampleMetrics {
 ///                         delta_j = y_j Σ t − t_j + q_j − y_j Σ q,  q_c = (1 − t_c) y_c / (1 − y_c)
 /// With a square error it hands over y = f(ξ):  E = ½ Σ (y − t)²,  delta = (y − t) ⊙ f'(y); where it is the
 /// mean over m outputs both are 2/m times as large.
+/// With unit steps and the perceptron's rule:  E = Σ |y − t|,  delta = y − t.
 /// A class target c means t_c = 1 and all other t = 0.
 class Objective {
   public:
@@ -38,8 +39,10 @@ class Objective {
     /// The element-wise function the last layer itself applies: the identity where the objective takes
     /// potentials.
     [[nodiscard]] Activation layer_activation() const;
-    /// Whether `correct` is counted: the outputs are probabilities.
-    [[nodiscard]] bool counts_correct() const { return is_cross_entropy(loss_); }
+    /// Whether `correct` is counted: the outputs are probabilities, or unit steps.
+    [[nodiscard]] bool counts_correct() const {
+        return is_cross_entropy(loss_) || loss_ == Loss::kPerceptron;
+    }
     /// What a batch's summed gradient is multiplied by: 1 / samples, or 1 where the error is a sum.
     [[nodiscard]] float mean_factor(std::size_t samples) const {
         return loss_ == Loss::kSquareErrorSum ? 1.0F : 1.0F / static_cast<float>(samples);

@@ -74,11 +74,25 @@ double reference_activation(Activation f, double xi) {
             return 1.0 / (1.0 + std::exp(-b * xi));
         case ActivationKind::kTanh:
             return a * std::tanh(b * xi);
+        case ActivationKind::kStep:
+            return xi < 0.0 ? 0.0 : 1.0;
+        case ActivationKind::kSaturated:
+            return std::clamp(xi, 0.0, 1.0);
     }
     throw std::logic_error("reference network: an activation it does not know");
 }
 
-int smooth_piece(Activation f, double y) { return f.kind == ActivationKind::kRelu && y > 0.0 ? 1 : 0; }
+int smooth_piece(Activation f, double y) {
+    switch (f.kind) {
+        case ActivationKind::kRelu:
+        case ActivationKind::kStep:
+            return y > 0.0 ? 1 : 0;
+        case ActivationKind::kSaturated:
+            return y >= 1.0 ? 2 : y > 0.0 ? 1 : 0;
+        default:
+            return 0;
+    }
+}
 
 std::vector<double> reference_layer(const Network& network, std::size_t l, std::span<const double> parameters,
                                     std::span<const double> x) {
@@ -97,6 +111,10 @@ double reference_loss(const NetworkSpec& spec, std::span<const double> output,
                       std::span<const double> target) {
     if (is_cross_entropy(spec.loss)) return cross_entropy(spec, output, target);
     double sum = 0.0;
+    if (spec.loss == Loss::kPerceptron) {
+        for (std::size_t c = 0; c < output.size(); ++c) sum += std::fabs(output[c] - target[c]);
+        return sum;
+    }
     for (std::size_t c = 0; c < output.size(); ++c) {
         sum += (output[c] - target[c]) * (output[c] - target[c]);
     }

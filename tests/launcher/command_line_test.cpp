@@ -88,7 +88,7 @@ TEST_CASE("command line: too few and too many files, missing and doubled flags, 
     CHECK(contains(refusal({"train"}), "lockstep train needs CONFIG"));
     CHECK(contains(refusal({"diff", "a"}), "needs B"));
     CHECK(contains(refusal({"train", "a.ini", "b.ini"}), "unexpected argument b.ini"));
-    CHECK(contains(refusal({"eval", "c.ini"}), "needs --model FILE"));
+    CHECK(contains(refusal({"predict", "c.ini"}), "needs --out FILE"));
     CHECK(contains(refusal({"digest", "m", "--json", "--json"}), "--json is given twice"));
     CHECK(contains(refusal({"train", "c.ini", "--training.epochs"}), "training.epochs"));
     CHECK(contains(refusal({"plan", "c.ini", "--ranks", "0"}), "--ranks 0: must be a whole number from 1"));

@@ -21,7 +21,9 @@ constexpr NamedFunction kFunctions[] = {
 constexpr Activation kActivations[] = {{ActivationKind::kIdentity, 1.0F, 1.0F},
                                        {ActivationKind::kRelu, 1.0F, 1.0F},
                                        {ActivationKind::kSigmoid, 1.0F, 1.5F},
-                                       {ActivationKind::kTanh, 1.7159F, 0.6667F}};
+                                       {ActivationKind::kTanh, 1.7159F, 0.6667F},
+                                       {ActivationKind::kStep, 1.0F, 1.0F},
+                                       {ActivationKind::kSaturated, 1.0F, 1.0F}};
 
 constexpr std::size_t kSizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 1000};
 
@@ -169,6 +171,28 @@ TEST_CASE("activate: relu keeps NaN, infinity and minus zero, on every instructi
         const std::vector<float> expected = {kNan, -0.0F, 0.0F, 0.0F, 2.0F, kInfinity, 0.0F};
         activate({ActivationKind::kRelu}, {values.data(), 1, values.size()});
         CHECK(first_difference(values, expected) == expected.size());
+    }
+}
+
+TEST_CASE("activate: step and saturated at their corners keep NaN, on every instruction set") {
+    const ContractFloatMode mode;
+    for (const InstructionSet isa : available_instruction_sets()) {
+        INFO(name(isa));
+        const UseInstructionSet use(isa);
+        const std::vector<float> xi = {kNan, -0.0F, 0.0F, -1.0F, 0.25F, 1.0F, 2.0F, kInfinity, -kInfinity};
+        std::vector<float> y = xi;
+        activate({ActivationKind::kStep}, {y.data(), 1, y.size()});
+        const std::vector<float> steps = {kNan, 1.0F, 1.0F, 0.0F, 1.0F, 1.0F, 1.0F, 1.0F, 0.0F};
+        CHECK(first_difference(y, steps) == steps.size());
+        y = xi;
+        activate({ActivationKind::kSaturated}, {y.data(), 1, y.size()});
+        const std::vector<float> saturated = {kNan, -0.0F, 0.0F, 0.0F, 0.25F, 1.0F, 1.0F, 1.0F, 0.0F};
+        CHECK(first_difference(y, saturated) == saturated.size());
+        std::vector<float> delta(y.size(), 3.0F);
+        multiply_by_derivative({ActivationKind::kSaturated}, {y.data(), 1, y.size()},
+                               {delta.data(), 1, delta.size()});
+        const std::vector<float> passed = {0.0F, 0.0F, 0.0F, 0.0F, 3.0F, 0.0F, 0.0F, 0.0F, 0.0F};
+        CHECK(first_difference(delta, passed) == passed.size());
     }
 }
 
