@@ -310,8 +310,8 @@ void check_data_keys(const ResolvedOptions& options) {
     const std::string& source = options.text("data.source");
     const bool from_files = source == "mnist" || source == "csv";
     if (source == "table") {
-        refuse_data_keys(options, "one that draws its samples", {"data.seed"});
-        refuse_data_keys(options, "mnist, csv or one that draws its samples",
+        refuse_data_keys(options, "alvinn, sine, xor, letters or oaks", {"data.seed"});
+        refuse_data_keys(options, "mnist, csv, alvinn, sine, letters or oaks",
                          {"data.train_samples", "data.test_samples"});
         if (options.text("data.table").empty()) {
             throw ConfigError("data.source = table needs its file; set data.table");

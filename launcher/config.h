@@ -60,7 +60,7 @@ struct Config {
     std::string name;  ///< of the configuration file: "mnist"
     DataOptions data;
     AugmentationOptions augmentation;
-    NetworkSpec network;  ///< inputs is 0 until the data is open
+    NetworkSpec network;            ///< inputs is 0 until the data is open
     std::filesystem::path weights;  ///< network.weights; empty: none
     TrainingConfig training;
     OptimizerOptions optimizer;

@@ -70,9 +70,9 @@ double hidden_share(double alone, double exposed);
 struct ReplicaOptions {
     NetworkSpec network;
     Arithmetic arithmetic = Arithmetic::kFp32;
-    std::uint64_t seed = 1;  ///< of the initial parameters
+    std::uint64_t seed = 1;      ///< of the initial parameters
     std::vector<float> initial;  ///< these themselves (arena_size); empty: drawn
-    std::size_t leaf = 32;   ///< samples
+    std::size_t leaf = 32;       ///< samples
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
     GradientReducerOptions reducer;

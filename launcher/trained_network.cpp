@@ -30,7 +30,8 @@ std::unique_ptr<TrainedNetwork> open_trained(const CommandInput& input, const Pr
         return std::make_unique<TrainedNetwork>(input.model, prepared.network, arithmetic);
     }
     if (prepared.weights.empty()) {
-        throw ConfigError("no weights are given; needs --model FILE, or network.weights in the configuration");
+        throw ConfigError(
+            "no weights are given; needs --model FILE, or network.weights in the configuration");
     }
     return std::make_unique<TrainedNetwork>(prepared.network, arithmetic, prepared.weights);
 }

@@ -36,16 +36,17 @@ class Filler {
     }
 
     void add_neuron(const std::vector<float>& numbers, const std::string& where) {
-        if (next_layer_ == 0) throw DataError(fmt::format("{}: expected 'layer 0' before any weights", where));
+        if (next_layer_ == 0)
+            throw DataError(fmt::format("{}: expected 'layer 0' before any weights", where));
         if (neuron_ == bias_.cols) {
             throw DataError(fmt::format("{}: layer {} has {} neurons; this would be one more", where,
                                         next_layer_ - 1, bias_.cols));
         }
         if (numbers.size() != weight_.rows + 1) {
-            throw DataError(fmt::format("{}: has {} numbers, but a neuron of layer {} needs {}: its bias and {} "
-                                        "weights",
-                                        where, numbers.size(), next_layer_ - 1, weight_.rows + 1,
-                                        weight_.rows));
+            throw DataError(
+                fmt::format("{}: has {} numbers, but a neuron of layer {} needs {}: its bias and {} "
+                            "weights",
+                            where, numbers.size(), next_layer_ - 1, weight_.rows + 1, weight_.rows));
         }
         const std::span<float> arena(arena_);
         bias_.values(arena)[neuron_] = numbers[0];

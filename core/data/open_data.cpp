@@ -21,7 +21,7 @@ namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 8> kSources = {"mnist", "csv",     "alvinn", "sine",
-                                                    "xor",   "letters", "oaks",   "table"};
+                                                      "xor",   "letters", "oaks",   "table"};
 
 /// The two disjoint sets of a synthetic source, of the asked sizes or the source's own.
 template <class Set>

@@ -20,7 +20,7 @@ struct DataOptions {
     std::string train_vectors;  ///< csv: file names in dir; empty: the only *_train_vectors.csv, and so on
     std::string train_labels;
     std::string test_vectors;
-    std::string test_labels;  ///< csv: empty and no *_test_labels.csv: a test set without targets
+    std::string test_labels;      ///< csv: empty and no *_test_labels.csv: a test set without targets
     std::filesystem::path table;  ///< table: its file
     std::size_t classes =
         0;  ///< mnist, csv: labels are below it; 0: mnist 10, csv largest training label + 1

@@ -18,9 +18,10 @@ TableDataset::TableDataset(const std::filesystem::path& path) : path_(path) {
         const std::size_t colon = text.find(':');
         if (colon == std::string_view::npos) {
             if (read_numbers(text, lines.where()).empty()) continue;
-            throw DataError(fmt::format("{}: a sample needs a colon between its inputs and its targets, as in "
-                                        "'0 1 : 1'",
-                                        lines.where()));
+            throw DataError(
+                fmt::format("{}: a sample needs a colon between its inputs and its targets, as in "
+                            "'0 1 : 1'",
+                            lines.where()));
         }
         const std::vector<float> inputs = read_numbers(text.substr(0, colon), lines.where());
         const std::vector<float> targets = read_numbers(text.substr(colon + 1), lines.where());
@@ -30,10 +31,10 @@ TableDataset::TableDataset(const std::filesystem::path& path) : path_(path) {
         }
         if (inputs.empty() || targets.empty() || inputs.size() != input_size_ ||
             targets.size() != target_size_) {
-            throw DataError(fmt::format(
-                "{}: has {} inputs and {} targets, expected {} and {}", lines.where(), inputs.size(),
-                targets.size(), input_size_ == 0 ? "some" : fmt::format("{}", input_size_),
-                target_size_ == 0 ? "some" : fmt::format("{}", target_size_)));
+            throw DataError(fmt::format("{}: has {} inputs and {} targets, expected {} and {}", lines.where(),
+                                        inputs.size(), targets.size(),
+                                        input_size_ == 0 ? "some" : fmt::format("{}", input_size_),
+                                        target_size_ == 0 ? "some" : fmt::format("{}", target_size_)));
         }
         inputs_.insert(inputs_.end(), inputs.begin(), inputs.end());
         targets_.insert(targets_.end(), targets.begin(), targets.end());

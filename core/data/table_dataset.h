@@ -9,7 +9,8 @@
 namespace lockstep {
 
 /// Each line is a sample, its inputs and its targets as numbers separated by blanks, with a colon between the
-/// two: "0 1 : 1". From # on a line is a comment; lines without numbers are skipped. Targets are real vectors.
+/// two: "0 1 : 1". From # on a line is a comment; lines without numbers are skipped. Targets are real
+/// vectors.
 class TableDataset final : public Dataset {
   public:
     /// Throws DataError with file:line: what is no number, no colon, another number of inputs or targets than

@@ -18,12 +18,10 @@ struct NamedFunction {
 constexpr NamedFunction kFunctions[] = {
     {"exp", exp_values}, {"log", log_values}, {"tanh", tanh_values}, {"sigmoid", sigmoid_values}};
 
-constexpr Activation kActivations[] = {{ActivationKind::kIdentity, 1.0F, 1.0F},
-                                       {ActivationKind::kRelu, 1.0F, 1.0F},
-                                       {ActivationKind::kSigmoid, 1.0F, 1.5F},
-                                       {ActivationKind::kTanh, 1.7159F, 0.6667F},
-                                       {ActivationKind::kStep, 1.0F, 1.0F},
-                                       {ActivationKind::kSaturated, 1.0F, 1.0F}};
+constexpr Activation kActivations[] = {
+    {ActivationKind::kIdentity, 1.0F, 1.0F}, {ActivationKind::kRelu, 1.0F, 1.0F},
+    {ActivationKind::kSigmoid, 1.0F, 1.5F},  {ActivationKind::kTanh, 1.7159F, 0.6667F},
+    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F}};
 
 constexpr std::size_t kSizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 1000};
 

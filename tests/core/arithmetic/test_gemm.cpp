@@ -7,12 +7,10 @@
 namespace lockstep::test {
 namespace {
 
-constexpr Activation kActivations[] = {{ActivationKind::kIdentity, 1.0F, 1.0F},
-                                       {ActivationKind::kRelu, 1.0F, 1.0F},
-                                       {ActivationKind::kSigmoid, 1.0F, 1.5F},
-                                       {ActivationKind::kTanh, 1.7159F, 0.6667F},
-                                       {ActivationKind::kStep, 1.0F, 1.0F},
-                                       {ActivationKind::kSaturated, 1.0F, 1.0F}};
+constexpr Activation kActivations[] = {
+    {ActivationKind::kIdentity, 1.0F, 1.0F}, {ActivationKind::kRelu, 1.0F, 1.0F},
+    {ActivationKind::kSigmoid, 1.0F, 1.5F},  {ActivationKind::kTanh, 1.7159F, 0.6667F},
+    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F}};
 
 /// Samples, inputs and outputs of one layer.
 struct Shape {

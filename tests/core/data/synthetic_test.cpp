@@ -124,7 +124,7 @@ TEST_CASE("sine: inputs fill [-pi, pi), targets are their sines") {
 }
 
 TEST_CASE("synthetic sets: a sample depends on seed, split and index alone") {
-    for (const char* source : {"alvinn", "sine", "letters"}) {
+    for (const char* source : {"alvinn", "sine", "letters", "oaks"}) {
         CAPTURE(source);
         const DataSets sets = open(source, 50, 50);
         const Samples whole = read(*sets.train, first(50));
@@ -225,6 +225,8 @@ TEST_CASE("synthetic sets: the samples are those that recorded runs had") {
     CHECK(digest_of(read(*open("alvinn").test, first(100))) == "afedc2bfa61bb1632dbc35054f71e8bc");
     CHECK(digest_of(read(*open("sine").train, first(100))) == "79faf7094b541624870b2efb81bcf66a");
     CHECK(digest_of(read(*open("letters").train, first(100))) == "441639a9cc39b7ca8a57a76bfdcc53c9");
+    CHECK(digest_of(read(*open("oaks").train, first(100))) == "07bb65e56d3151611fa1a88821b1ed01");
+    CHECK(open("oaks").train->digest() == "962fba7235530d653df32deef4a36a07");
     CHECK(open("letters").train->digest() == "7af732d4157fdf019212bb8ededf5501");
     CHECK(open("alvinn").train->digest() == "dbedc3f7ecac776a19b6f9d96e0e5e7e");
     CHECK(open("sine").test->digest() == "1aac333056914e20b24f0beae39ae692");
@@ -234,7 +236,7 @@ TEST_CASE("synthetic sets: the samples are those that recorded runs had") {
 TEST_CASE(
     "synthetic sets: the bits are the same with denormals flushed, as training threads have it, and "
     "without") {
-    for (const char* source : {"alvinn", "sine", "letters"}) {
+    for (const char* source : {"alvinn", "sine", "letters", "oaks"}) {
         CAPTURE(source);
         const DataSets sets = open(source, 500);
         const Samples plain = read(*sets.train, first(500));
@@ -250,5 +252,5 @@ TEST_CASE(
 TEST_CASE("data.source: an unknown name gets the list of known ones") {
     const std::string message = error_of<ConfigError>([] { open("minst"); });
     CHECK(contains(message, "'minst'"));
-    CHECK(contains(message, "mnist, csv, alvinn, sine, xor, letters"));
+    CHECK(contains(message, "mnist, csv, alvinn, sine, xor, letters, oaks, table"));
 }

@@ -29,6 +29,7 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 TEST_CASE("a layer's text reads back as the same layer") {
     for (const char* text : {"dense units=800 activation=relu", "dense activation=softmax units=10",
                              "dense units=3 activation=tanh amplitude=1.7159 steepness=0.66666669",
+                             "dense units=4 activation=step", "dense units=4 activation=saturated init=lecun",
                              "dense units=1", "dense units=2 activation=sigmoid steepness=3 init=lecun"}) {
         const LayerSpec layer = parse_layer(text);
         CHECK(parse_layer(to_string(layer)) == layer);
@@ -52,6 +53,40 @@ TEST_CASE("a misspelled layer names the rule and the nearest spelling") {
     CHECK(contains(error_of("dense units=3 activation=relu steepness=2"), "steepness="));
     CHECK(contains(error_of("dense units=3 activation=sigmoid amplitude=2"), "amplitude="));
     CHECK(contains(error_of("dense units=3 activation=tanh steepness=nan"), "positive"));
+}
+
+TEST_CASE("the perceptron's rule takes one layer of unit steps and nothing else") {
+    NetworkSpec spec;
+    spec.inputs = 2;
+    spec.loss = parse_loss("perceptron");
+    spec.layers = {parse_layer("dense units=3 activation=step")};
+    CHECK_NOTHROW(check(spec));
+    spec.layers.push_back(parse_layer("dense units=1 activation=step"));
+    CHECK_THROWS_AS(check(spec), ConfigError);
+    for (const char* other : {"sigmoid", "saturated", "softmax", "identity"}) {
+        spec.layers = {parse_layer(std::string("dense units=3 activation=") + other)};
+        CHECK_THROWS_AS(check(spec), ConfigError);
+    }
+}
+
+TEST_CASE(
+    "the perceptron's rule corrects by y - t and counts a sample right only where all its outputs are") {
+    NetworkSpec spec;
+    spec.inputs = 1;
+    spec.layers = {parse_layer("dense units=2 activation=step")};
+    spec.loss = Loss::kPerceptron;
+    const Objective objective(spec);
+    const std::vector<float> y{1.0F, 0.0F, 1.0F, 1.0F};
+    const std::vector<float> t{0.0F, 1.0F, 1.0F, 1.0F};
+    std::vector<float> delta(4);
+    std::vector<float> scratch(2);
+    std::vector<SampleMetrics> metrics(2);
+    objective.evaluate({y.data(), 2, 2}, {{}, {t.data(), 2, 2}}, {delta.data(), 2, 2}, metrics, scratch);
+    CHECK(delta == std::vector<float>{1.0F, -1.0F, 0.0F, 0.0F});
+    CHECK(metrics[0].loss == 2.0);
+    CHECK(metrics[0].correct == 0.0);
+    CHECK(metrics[1].loss == 0.0);
+    CHECK(metrics[1].correct == 1.0);
 }
 
 TEST_CASE("combinations of layers and loss that mean nothing are refused") {
