@@ -127,6 +127,12 @@ void refuse_wrong(const Checked& checked) {
 int command_gradcheck(const CommandInput& input) {
     const ContractFloatMode float_mode;
     const Prepared prepared = prepare(input);
+    if (prepared.network.loss == Loss::kPerceptron) {
+        throw ConfigError(
+            "network.loss = perceptron: the rule of unit steps is no gradient, so there is nothing to "
+            "compare; "
+            "choose another loss");
+    }
     const Arithmetic arithmetic = input.config.training.arithmetic;
     Checked checked;
     if (input.model.empty()) {

@@ -112,6 +112,7 @@ class WeightsFiles(ProgramTest):
         cases = [(xor, "needs --model FILE, or network.weights"),
                  (["plan", CONFIGS / "neurons" / "xor.ini", *gate_flags("xor"), "--training.epochs", "1"],
                   "a unit step has no derivative"),
+                 (["gradcheck", CONFIGS / "perceptron.ini", *table_flags("points")], "is no gradient"),
                  (["plan", CONFIGS / "xor.ini", "--network.loss", "perceptron"], "loss perceptron is"),
                  (["plan", CONFIGS / "neurons" / "xor.ini", *gate_flags("xor", table="")], "set data.table")]
         for command, message in cases:
