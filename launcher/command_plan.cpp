@@ -29,6 +29,10 @@ std::string bytes_text(std::size_t bytes) {
     return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string buckets_text(std::size_t count) {
+    return count == 1 ? "one bucket" : fmt::format("{} buckets", count);
+}
+
 /// Runs of ranks with the same number of leaves: "ranks 0-2: 2 each, rank 3: 1".
 std::string leaves_text(const std::vector<std::size_t>& leaves) {
     std::string text;
@@ -93,12 +97,11 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
     if (report.algorithm == "none") {
         fmt::print("reduction   none on one rank\n");
     } else if (report.algorithm == "mpi") {
-        fmt::print(
-            "reduction   {} of gradients a step by MPI_Allreduce in {} buckets; no promise of equal bits\n",
-            bytes_text(report.gradient_arena_bytes), report.bucket_count);
+        fmt::print("reduction   {} of gradients a step by MPI_Allreduce in {}; no promise of equal bits\n",
+                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count));
     } else {
-        fmt::print("reduction   {} of gradients a step in {} buckets; a rank sends up to {} ({})\n",
-                   bytes_text(report.gradient_arena_bytes), report.bucket_count,
+        fmt::print("reduction   {} of gradients a step in {}; a rank sends up to {} ({})\n",
+                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count),
                    bytes_text(report.sent_bytes_per_step), report.algorithm);
     }
 }
