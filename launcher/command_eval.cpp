@@ -18,7 +18,7 @@ namespace {
 
 /// The set that --set names; it must have targets to be scored against.
 const Dataset& scored_set(const CommandInput& input, const DataSets& data) {
-    const Dataset& set = input.set == "train" ? *data.train : *data.test;
+    const Dataset& set = chosen_set(input, data);
     if (!set.has_targets()) {
         throw DataError(
             fmt::format("{}: there are no labels to score against; use lockstep predict, or --set train",

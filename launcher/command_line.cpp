@@ -26,7 +26,8 @@ constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing
 constexpr OwnFlag kModel{"model", "FILE", "the model file; network.weights where not given"};
 
 constexpr std::array kTrainFlags{kJson};
-constexpr OwnFlag kSet{"set", "train|test", "which samples; the test set where not given"};
+constexpr OwnFlag kSet{"set", "train|validation|test",
+                       "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kSet, kJson};
 constexpr std::array kPredictFlags{
     kModel, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true}, kSet, kJson};
@@ -211,7 +212,7 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.model = value;
     if (name == "out") input.out = value;
-    if (name == "set") input.set = one_of(name, value, {"train", "test"});
+    if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);

@@ -57,7 +57,8 @@ std::string idle_text(const PlanReport& report) {
 
 void print(const PlanReport& report, const CommandInput& input, const DataSets& data) {
     const Config& config = input.config;
-    fmt::print("data        {}; {}\n", data.train->description(), data.test->description());
+    fmt::print("data        {}; {}{}\n", data.train->description(),
+               data.validation ? data.validation->description() + "; " : "", data.test->description());
     for (std::size_t l = 0; l < report.layers.size(); ++l) {
         const PlanReport::LayerPart& layer = report.layers[l];
         fmt::print("layer {:<5} {} -> {}, {} parameters: {}\n", l, layer.inputs, layer.outputs,

@@ -50,7 +50,7 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
 int command_predict(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
     const auto trained = agree(comm, [&] { return open_trained(input, prepared); });
-    const Dataset& set = input.set == "train" ? *prepared.data.train : *prepared.data.test;
+    const Dataset& set = *agree(comm, [&] { return &chosen_set(input, prepared.data); });
     const std::vector<std::string> shares =
         comm.allgather(predictions(comm, *trained, set, input.config.training.leaf));
     agree(comm, [&] {

@@ -30,6 +30,10 @@ std::optional<RunLog> open_log(const Communicator& comm, const CommandInput& inp
         facts.threads = input.config.training.threads;
         facts.train_data = data.train->description();
         facts.test_data = data.test->description();
+        if (data.validation) {
+            facts.validation_data = data.validation->description();
+            facts.validation_digest = data.validation->digest();
+        }
         facts.train_digest = data.train->digest();
         facts.test_digest = data.test->digest();
         facts.parameter_count = trainer.network().layout().parameter_count();
@@ -93,6 +97,7 @@ nlohmann::json to_json(const TrainingResult& result, const RunLog& log) {
         if (score->accuracy) json[fmt::format("{}_accuracy", set)] = *score->accuracy;
     };
     add("train", result.train);
+    add("validation", result.validation);
     add("test", result.test);
     return json;
 }

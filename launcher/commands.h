@@ -29,7 +29,7 @@ struct CommandInput {
     bool json = false;                              ///< one JSON object on stdout and nothing else
     std::filesystem::path model;                    ///< --model FILE
     std::filesystem::path out;                      ///< --out FILE
-    std::string set = "test";                       ///< --set train|test
+    std::string set = "test";                       ///< --set train|validation|test
     std::string format;                             ///< --format safetensors|npz
     std::size_t ranks = 0;                          ///< --ranks N; 0: not given
     bool layers = false;                            ///< --layers

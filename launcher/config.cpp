@@ -24,6 +24,21 @@ std::size_t count(const ResolvedOptions& options, std::string_view key) {
     return number<std::size_t>(options, key);
 }
 
+SplitShares make_split(const ResolvedOptions& options) {
+    const auto split = parse_split(options.text("data.split"));
+    if (!split) {
+        throw ConfigError(fmt::format(
+            "{}: must be none, or two or three whole numbers above 0 that add up to 100, as in 80/20 "
+            "(training, validation) or 60/20/20 (training, validation, test)",
+            options.place("data.split")));
+    }
+    if (split->per_cent.empty() && options.given("data.split_seed")) {
+        throw ConfigError(fmt::format("{}: has no effect without data.split; set that, or remove the key",
+                                      options.place("data.split_seed")));
+    }
+    return *split;
+}
+
 DataOptions make_data(const ResolvedOptions& options) {
     return {.source = options.text("data.source"),
             .dir = options.text("data.dir"),
@@ -35,7 +50,9 @@ DataOptions make_data(const ResolvedOptions& options) {
             .classes = count(options, "data.classes"),
             .train_samples = count(options, "data.train_samples"),
             .test_samples = count(options, "data.test_samples"),
-            .seed = number<std::uint64_t>(options, "data.seed")};
+            .seed = number<std::uint64_t>(options, "data.seed"),
+            .split = make_split(options),
+            .split_seed = number<std::uint64_t>(options, "data.split_seed")};
 }
 
 AugmentationOptions make_augmentation(const ResolvedOptions& options) {

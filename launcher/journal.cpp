@@ -12,19 +12,21 @@ namespace {
 
 constexpr double kQuiet_seconds = 2.0;
 
-void add_train(Metrics& metrics, const Score& score) {
-    metrics.train_loss = score.loss;
-    metrics.train_accuracy = score.accuracy;
+void add(Metrics& metrics, const Scores& scores) {
+    const auto set = [](const std::optional<Score>& score, auto& loss, auto& accuracy) {
+        if (!score) return;
+        loss = score->loss;
+        accuracy = score->accuracy;
+    };
+    set(scores.train, metrics.train_loss, metrics.train_accuracy);
+    set(scores.validation, metrics.validation_loss, metrics.validation_accuracy);
+    set(scores.test, metrics.test_loss, metrics.test_accuracy);
 }
 
-void add_test(Metrics& metrics, const Score& score) {
-    metrics.test_loss = score.loss;
-    metrics.test_accuracy = score.accuracy;
-}
-
-std::string text_of(const char* set, const Score& score) {
-    std::string text = fmt::format("  {} loss {:.5f}", set, score.loss);
-    if (score.accuracy) text += fmt::format(" accuracy {:.2f} %", 100.0 * *score.accuracy);
+std::string text_of(const char* set, const std::optional<Score>& score) {
+    if (!score) return {};
+    std::string text = fmt::format("  {} loss {:.5f}", set, score->loss);
+    if (score->accuracy) text += fmt::format(" accuracy {:.2f} %", 100.0 * *score->accuracy);
     return text;
 }
 
@@ -59,8 +61,7 @@ void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in
                      fmt::format("loss {:.5f}", train_loss));
 }
 
-void Journal::epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
-                    const EpochCommunication& communication) {
+void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication) {
     Metrics line = metrics("epoch", at);
     line.communication_alone = communication.alone;
     line.communication_exposed = communication.exposed;
@@ -68,21 +69,20 @@ void Journal::epoch(const RunPosition& at, const Score& train, const std::option
         line.communication_hidden_share = hidden_share(*communication.alone, *communication.exposed);
     }
     line.compression_ratio = communication.ratio;
-    add_train(line, train);
-    if (test) add_test(line, *test);
+    add(line, scores);
     if (log_) log_->write(line);
     // An experiment may have thousands of epochs a second: only those with a test, and now and then another.
-    if (!test && line.seconds < last_line_seconds_ + kQuiet_seconds) return;
+    const bool measured = scores.validation || scores.test;
+    if (!measured && line.seconds < last_line_seconds_ + kQuiet_seconds) return;
     last_line_seconds_ = line.seconds;
-    progress_.line(fmt::format("epoch {:3}{}{}  {:.1f} s", at.epoch, text_of("train", train),
-                               test ? text_of("test", *test) : "", line.seconds));
+    progress_.line(fmt::format("epoch {:3}{}{}{}  {:.1f} s", at.epoch, text_of("train", scores.train),
+                               text_of("validation", scores.validation), text_of("test", scores.test),
+                               line.seconds));
 }
 
-void Journal::end(const RunPosition& at, const std::optional<Score>& train,
-                  const std::optional<Score>& test) {
+void Journal::end(const RunPosition& at, const Scores& scores) {
     Metrics line = metrics("end", at);
-    if (train) add_train(line, *train);
-    if (test) add_test(line, *test);
+    add(line, scores);
     if (log_) log_->write(line);
 }
 

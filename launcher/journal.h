@@ -21,6 +21,11 @@ struct RunPosition {
     float learning_rate = 0.0F;  ///< of the last step
 };
 
+/// What was measured: of the training set while it was trained on, of the others afterwards.
+struct Scores {
+    std::optional<Score> train, validation, test;
+};
+
 /// What an epoch's communication took, as far as there was any.
 struct EpochCommunication {
     std::optional<double> alone;    ///< seconds of a step's reduction with nothing to hide behind
@@ -36,9 +41,8 @@ class Journal {
 
     void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
               std::size_t steps_in_epoch);
-    void epoch(const RunPosition& at, const Score& train, const std::optional<Score>& test,
-               const EpochCommunication& communication);
-    void end(const RunPosition& at, const std::optional<Score>& train, const std::optional<Score>& test);
+    void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication);
+    void end(const RunPosition& at, const Scores& scores);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);
     void warn(const std::string& text);

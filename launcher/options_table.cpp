@@ -59,6 +59,12 @@ const std::array kTable{
           "synthetic: how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),
     whole("data.seed", "1", 0, kMostSeed, "synthetic sets: what the samples are drawn from"),
+    OptionSpec{.key = "data.split",
+               .default_text = "none",
+               .help =
+                   "cuts the training set at random, in per cent: 80/20 into training and validation part, "
+                   "60/20/20 also into a test part, in place of the source's test set"},
+    whole("data.split_seed", "1", 0, kMostSeed, "what data.split is drawn from"),
 
     whole("augmentation.width", "0", 0, 1 << 20, "pixels of an image's row; 0: the images are square"),
     OptionSpec{.key = "augmentation.shift",
@@ -323,7 +329,7 @@ const std::array kTable{
                .help = "replace the run that run.dir already holds",
                .choices = kSwitchWords},
     whole("run.evaluate_every", "1", 0, kMostWhole,
-          "epochs between measurements on the test set; 0: only at the end"),
+          "epochs between measurements on the validation and the test set; 0: only at the end"),
     whole("run.log_every", "100", 0, kMostWhole,
           "steps between lines of metrics.jsonl; 0: only at the end of an epoch"),
 };

@@ -1,6 +1,7 @@
 #include "launcher/prepare.h"
 
 #include "core/arithmetic/threads.h"
+#include "core/error.h"
 #include "launcher/config.h"
 #include "launcher/weights_file.h"
 
@@ -16,6 +17,15 @@ Prepared prepare(const CommandInput& input) {
         prepared.weights = read_weights_file(weights, prepared.network);
     }
     return prepared;
+}
+
+const Dataset& chosen_set(const CommandInput& input, const DataSets& data) {
+    if (input.set == "train") return *data.train;
+    if (input.set == "test") return *data.test;
+    if (data.validation) return *data.validation;
+    throw ConfigError(
+        "--set validation: data.split = none cuts out no validation part; set data.split, as in 80/20 or "
+        "60/20/20");
 }
 
 }  // namespace lockstep

@@ -19,4 +19,7 @@ struct Prepared {
 /// the number of threads. Throws ConfigError and DataError. Not collective.
 Prepared prepare(const CommandInput& input);
 
+/// The set that --set names. Throws ConfigError where there is no validation part.
+const Dataset& chosen_set(const CommandInput& input, const DataSets& data);
+
 }  // namespace lockstep

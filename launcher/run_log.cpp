@@ -36,23 +36,28 @@ std::string local_time(std::chrono::system_clock::time_point time, const char* f
 }
 
 Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
-    return {{"lockstep", kVersion},
-            {"build_type", kBuildType},
-            {"compiler", compiler()},
-            {"mpi_library", MpiRuntime::library_version()},
-            {"started", local_time(std::chrono::system_clock::now(), "%Y-%m-%dT%H:%M:%S%z")},
-            {"ranks", facts.ranks},
-            {"threads", facts.threads},
-            {"hosts", facts.hosts},
-            {"instruction_set", name(instruction_set())},
-            {"cpu_model", cpu_model()},
-            {"train_data", {{"description", facts.train_data}, {"digest", facts.train_digest}}},
-            {"test_data", {{"description", facts.test_data}, {"digest", facts.test_digest}}},
-            {"parameters", facts.parameter_count},
-            {"steps_per_epoch", facts.steps_per_epoch},
-            {"promise_kept", facts.promise_kept},
-            {"configuration", options.config_name()},
-            {"options", to_json(options)}};
+    Json json{{"lockstep", kVersion},
+              {"build_type", kBuildType},
+              {"compiler", compiler()},
+              {"mpi_library", MpiRuntime::library_version()},
+              {"started", local_time(std::chrono::system_clock::now(), "%Y-%m-%dT%H:%M:%S%z")},
+              {"ranks", facts.ranks},
+              {"threads", facts.threads},
+              {"hosts", facts.hosts},
+              {"instruction_set", name(instruction_set())},
+              {"cpu_model", cpu_model()},
+              {"train_data", {{"description", facts.train_data}, {"digest", facts.train_digest}}},
+              {"test_data", {{"description", facts.test_data}, {"digest", facts.test_digest}}},
+              {"parameters", facts.parameter_count},
+              {"steps_per_epoch", facts.steps_per_epoch},
+              {"promise_kept", facts.promise_kept},
+              {"configuration", options.config_name()},
+              {"options", to_json(options)}};
+    if (!facts.validation_data.empty()) {
+        json["validation_data"] = {{"description", facts.validation_data},
+                                   {"digest", facts.validation_digest}};
+    }
+    return json;
 }
 
 /// A flushed line, or an error: a log that silently loses lines is none.

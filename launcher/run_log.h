@@ -23,8 +23,10 @@ struct RunFacts {
     std::vector<std::string> hosts;  ///< (ranks)
     std::size_t threads = 1;         ///< per rank
     std::string train_data;          ///< Dataset::description()
+    std::string validation_data;     ///< "" where there is none
     std::string test_data;
     std::string train_digest;  ///< 32 hex digits of what was read, or "" where nothing computes it
+    std::string validation_digest;
     std::string test_digest;
     std::size_t parameter_count = 0;
     std::size_t steps_per_epoch = 0;

@@ -76,14 +76,18 @@ TrainingResult Trainer::train(Journal& journal) {
         check_parameters(comm_, network(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
-        result.test = test_now ? test() : std::nullopt;
-        journal.epoch(at_, *result.train, result.test, communication);
+        result.validation = test_now ? score(data_.validation) : std::nullopt;
+        result.test = test_now ? score(data_.test) : std::nullopt;
+        journal.epoch(at_, {result.train, result.validation, result.test}, communication);
     }
-    if (at_.step == 0) result.test = test();
+    if (at_.step == 0) {
+        result.validation = score(data_.validation);
+        result.test = score(data_.test);
+    }
     result.digest = check_replicas_now(journal);
     result.at = at_;
     result.seconds = journal.seconds();
-    journal.end(at_, result.train, result.test);
+    journal.end(at_, {result.train, result.validation, result.test});
     return result;
 }
 
@@ -158,9 +162,9 @@ bool Trainer::steps_left() const {
 
 std::string Trainer::moment() const { return fmt::format("at step {} (epoch {})", at_.step, at_.epoch); }
 
-std::optional<Score> Trainer::test() {
-    if (!data_.test->has_targets()) return std::nullopt;
-    return evaluate(comm_, network(), parameters(), *data_.test, plan_.leaf());
+std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
+    if (!set || !set->has_targets()) return std::nullopt;
+    return evaluate(comm_, network(), parameters(), *set, plan_.leaf());
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal) {

@@ -22,10 +22,11 @@ namespace lockstep {
 struct TrainingResult {
     RunPosition at;
     std::optional<Score>
-        train;                  ///< of the last epoch, each batch scored before its step; none without a step
-    std::optional<Score> test;  ///< of the final parameters; none where the test set has no targets
-    Digest128 digest;           ///< of the final parameters
-    double seconds = 0.0;       ///< of training, tests included
+        train;  ///< of the last epoch, each batch scored before its step; none without a step
+    std::optional<Score> validation;  ///< of the final parameters; none without a validation part
+    std::optional<Score> test;        ///< of the final parameters; none where the test set has no targets
+    Digest128 digest;                 ///< of the final parameters
+    double seconds = 0.0;             ///< of training, tests included
 };
 
 class Trainer {
@@ -53,7 +54,8 @@ class Trainer {
     EpochCommunication communication_of(std::size_t steps);
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
-    [[nodiscard]] std::optional<Score> test();
+    /// Of the parameters as they are; none where there is no such set, or no targets.
+    [[nodiscard]] std::optional<Score> score(const std::shared_ptr<const Dataset>& set);
     /// Compares the replicas; returns the digest they share.
     Digest128 check_replicas_now(Journal& journal);
 

@@ -15,6 +15,7 @@ enum class RandomPurpose : std::uint32_t {
     kSyntheticData = 3,
     kDropout = 5,
     kAugmentation = 6,
+    kSplit = 16,
     kGradientCheck = 32,
 };
 

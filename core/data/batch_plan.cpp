@@ -2,25 +2,12 @@
 #include "core/data/batch_plan.h"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
-#include "core/arithmetic/philox.h"
+#include "core/data/permutation.h"
 
 namespace lockstep {
-
-namespace {
-
-__extension__ using Wide = unsigned __int128;  // a 64 x 64 bit product; ISO C++ has no name for it
-
-/// Maps a random word to [0, bound): the upper half of the product, with no loop and so one draw for every
-/// bound. Its bias is below bound / 2^64.
-std::uint64_t bounded(std::uint64_t word, std::uint64_t bound) {
-    return static_cast<std::uint64_t>((Wide{word} * bound) >> 64);
-}
-
-}  // namespace
 
 BatchPlan::BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed)
     : dataset_size_(dataset_size),
@@ -86,15 +73,8 @@ std::vector<ShardPiece> BatchPlan::pieces(const Batch& batch, const Shard& shard
 }
 
 std::vector<std::uint64_t> BatchPlan::order(std::size_t epoch) const {
-    std::vector<std::uint64_t> order(dataset_size_);
-    std::iota(order.begin(), order.end(), std::uint64_t{0});
-    const RandomStream random(seed_, RandomPurpose::kSampleOrder);
-    for (std::size_t i = dataset_size_ - 1; i > 0; --i) {
-        const PhiloxCounter words = random.block(i, static_cast<std::uint32_t>(epoch));
-        const std::uint64_t word = std::uint64_t{words[1]} << 32 | words[0];
-        std::swap(order[i], order[bounded(word, i + 1)]);
-    }
-    return order;
+    return permutation(dataset_size_, RandomStream(seed_, RandomPurpose::kSampleOrder),
+                       static_cast<std::uint32_t>(epoch));
 }
 
 }  // namespace lockstep

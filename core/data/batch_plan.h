@@ -56,8 +56,7 @@ class BatchPlan {
     [[nodiscard]] std::vector<ShardPiece> pieces(const Batch& batch, const Shard& shard, std::size_t rank,
                                                  std::size_t micro_batch, bool leaf_parts = false) const;
     /// The epoch's order of samples: the permutation of (seed, epoch), the same on every rank.
-    /// Fisher-Yates from the last position down; position i takes one of [0, i] by 64 bits of the Philox
-    /// block of (i, epoch). Cost: O(dataset_size), about 1 ms for 60 000.
+    /// Cost: O(dataset_size), about 1 ms for 60 000.
     [[nodiscard]] std::vector<std::uint64_t> order(std::size_t epoch) const;
 
   private:

@@ -121,7 +121,7 @@ DataSets open_csv(const DataOptions& options) {
     }
     keep_first(train, options.train_samples);
     keep_first(test, options.test_samples);
-    return {stored(std::move(train), "train", classes), stored(std::move(test), "test", classes)};
+    return {stored(std::move(train), "train", classes), nullptr, stored(std::move(test), "test", classes)};
 }
 
 }  // namespace lockstep

@@ -82,7 +82,8 @@ DataSets open_mnist(const DataOptions& options) {
                                     test.images_path.string(), test.images.rows, test.images.columns,
                                     train.images.rows, train.images.columns, train.images_path.string()));
     }
-    return {stored(std::move(train), "MNIST train", classes), stored(std::move(test), "MNIST test", classes)};
+    return {stored(std::move(train), "MNIST train", classes), nullptr,
+            stored(std::move(test), "MNIST test", classes)};
 }
 
 }  // namespace lockstep

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "core/data/alvinn_dataset.h"
 #include "core/data/csv.h"
@@ -12,6 +14,7 @@
 #include "core/data/mnist.h"
 #include "core/data/oaks_dataset.h"
 #include "core/data/sine_dataset.h"
+#include "core/data/subset.h"
 #include "core/data/table_dataset.h"
 #include "core/data/xor_dataset.h"
 #include "core/error.h"
@@ -28,7 +31,7 @@ template <class Set>
 DataSets synthetic(const DataOptions& options, std::size_t train_samples, std::size_t test_samples) {
     if (options.train_samples > 0) train_samples = options.train_samples;
     if (options.test_samples > 0) test_samples = options.test_samples;
-    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}),
+    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}), nullptr,
             std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples})};
 }
 
@@ -39,19 +42,15 @@ DataSets open_xor(const DataOptions& options) {
             "leave the keys out");
     }
     const auto set = std::make_shared<XorDataset>();
-    return {set, set};
+    return {set, nullptr, set};
 }
 
 DataSets open_table(const DataOptions& options) {
     const auto set = std::make_shared<TableDataset>(options.table);
-    return {set, set};
+    return {set, nullptr, set};
 }
 
-}  // namespace
-
-std::span<const std::string_view> data_source_names() { return kSources; }
-
-DataSets open_data(const DataOptions& options) {
+DataSets open_source(const DataOptions& options) {
     if (options.source == "mnist") return open_mnist(options);
     if (options.source == "csv") return open_csv(options);
     if (options.source == "alvinn") return synthetic<AlvinnDataset>(options, 50000, 10000);
@@ -61,7 +60,32 @@ DataSets open_data(const DataOptions& options) {
     if (options.source == "letters") return synthetic<LettersDataset>(options, 2000, 1000);
     if (options.source == "xor") return open_xor(options);
     throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
-                                  joined(data_source_names())));
+                                  joined(std::span<const std::string_view>(kSources))));
 }
+
+/// The training set's parts in its place.
+DataSets split(const DataSets& sets, const DataOptions& options) {
+    constexpr std::array<std::string_view, 3> kNames{"training part", "validation part", "test part"};
+    const auto& per_cent = options.split.per_cent;
+    if (per_cent.empty()) return sets;
+    std::vector<std::shared_ptr<const Dataset>> parts;
+    for (auto& indices : split_indices(sets.train->size(), options.split, options.split_seed)) {
+        const std::string_view name = kNames[parts.size()];
+        if (indices.empty()) {
+            throw DataError(fmt::format(
+                "data.split = {}: the {} of {} would be empty; choose larger parts, or data.split = "
+                "none",
+                fmt::join(per_cent, "/"), name, sets.train->description()));
+        }
+        parts.push_back(std::make_shared<Subset>(sets.train, std::move(indices), std::string(name)));
+    }
+    return {parts[0], parts[1], parts.size() > 2 ? parts[2] : sets.test};
+}
+
+}  // namespace
+
+std::span<const std::string_view> data_source_names() { return kSources; }
+
+DataSets open_data(const DataOptions& options) { return split(open_source(options), options); }
 
 }  // namespace lockstep

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/data/dataset.h"
+#include "core/data/split.h"
 
 namespace lockstep {
 
@@ -28,12 +29,15 @@ struct DataOptions {
         0;  ///< synthetic: how many to draw; files: at most so many; 0: the source's own
     std::size_t test_samples = 0;
     std::uint64_t seed = 1;  ///< synthetic sets
+    SplitShares split;       ///< of the training set; three parts replace the source's test set
+    std::uint64_t split_seed = 1;
     bool operator==(const DataOptions&) const = default;
 };
 
 /// Training and test set. Sources without a test set of their own (xor, table) give the training set again.
 struct DataSets {
     std::shared_ptr<const Dataset> train;
+    std::shared_ptr<const Dataset> validation;  ///< a part of the training set, or none
     std::shared_ptr<const Dataset> test;
 };
 
@@ -42,7 +46,7 @@ std::span<const std::string_view> data_source_names();
 
 /// Opens both sets; files are read whole.
 /// Throws DataError (missing, truncated, malformed files; names file, line or offset, what was expected, what
-/// to do) and ConfigError (unknown source, a key the source needs is missing).
+/// to do; a split with an empty part) and ConfigError (unknown source, a key the source needs is missing).
 DataSets open_data(const DataOptions& options);
 
 }  // namespace lockstep

@@ -1,0 +1,34 @@
+#include "core/data/subset.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/arithmetic/digest.h"
+
+namespace lockstep {
+
+Subset::Subset(std::shared_ptr<const Dataset> whole, std::vector<std::uint64_t> indices, std::string name)
+    : whole_(std::move(whole)), indices_(std::move(indices)), name_(std::move(name)) {}
+
+std::string Subset::description() const {
+    return fmt::format("{} of {} samples of {}", name_, size(), whole_->description());
+}
+
+std::string Subset::digest() const {
+    DigestBuilder digest;
+    digest.update("lockstep subset 1");
+    digest.update(whole_->digest());
+    digest.update(std::span<const std::uint64_t>(indices_));
+    return digest.digest().hex();
+}
+
+void Subset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
+    check_read(indices, x, target);
+    std::vector<std::uint64_t> of_whole;
+    of_whole.reserve(indices.size());
+    for (const std::uint64_t index : indices) of_whole.push_back(indices_[index]);
+    whole_->read(of_whole, x, target);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,35 @@
+// Some samples of another set: a view by indices, which copies nothing.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/data/dataset.h"
+
+namespace lockstep {
+
+class Subset final : public Dataset {
+  public:
+    /// Sample i is sample indices[i] of `whole`; an index may come several times. `name` says in descriptions
+    /// which part it is: "training part". Requires indices below whole->size().
+    Subset(std::shared_ptr<const Dataset> whole, std::vector<std::uint64_t> indices, std::string name);
+
+    [[nodiscard]] std::size_t size() const override { return indices_.size(); }
+    [[nodiscard]] std::size_t input_size() const override { return whole_->input_size(); }
+    [[nodiscard]] std::size_t classes() const override { return whole_->classes(); }
+    [[nodiscard]] std::size_t target_size() const override { return whole_->target_size(); }
+    [[nodiscard]] bool has_targets() const override { return whole_->has_targets(); }
+    [[nodiscard]] std::string description() const override;
+    /// Of the whole set's digest and the indices.
+    [[nodiscard]] std::string digest() const override;
+    void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
+
+    [[nodiscard]] const std::vector<std::uint64_t>& indices() const { return indices_; }
+
+  private:
+    std::shared_ptr<const Dataset> whole_;
+    std::vector<std::uint64_t> indices_;
+    std::string name_;
+};
+
+}  // namespace lockstep
