@@ -18,6 +18,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from compare_pytorch import REPOSITORY, TorchSteps, import_torch
@@ -29,6 +30,7 @@ NETWORKS = [
     ("784-2500-2000-1500-1000-500-10", 1024),
 ]
 PORT = "29511"
+LIMIT_SECONDS = 300  # for one turn of one contender
 
 
 def arguments():
@@ -54,8 +56,9 @@ def arguments():
     return chosen
 
 
-def run_torch(rank, ranks, cpus, layers, batch, seconds, result):
+def run_torch(rank, cpus, layers, batch, seconds, result, done):
     """One process of PyTorch's, with its share of the batch; rank 0 puts its median step into `result`."""
+    ranks = len(cpus)
     os.sched_setaffinity(0, {cpus[rank]})
     torch = import_torch(1)
     steps = TorchSteps(torch, layers, batch // ranks, "sgd", "fp32")
@@ -72,24 +75,33 @@ def run_torch(rank, ranks, cpus, layers, batch, seconds, result):
             return bool(more.item())
 
         median = steps.median_seconds(seconds, all_go_on)
-        torch.distributed.destroy_process_group()
     else:
         median = steps.median_seconds(seconds)
     if rank == 0:
         result.put(median)
+    done.wait()
+    # Nothing is taken down: DDP's destructor holds Python's lock while it waits for gloo's threads, one of which may be
+    # waiting for that lock to drop a tensor.
+    os._exit(0)
 
 
 def torch_seconds(chosen, cpus, ranks, layers, batch):
     context = import_torch(1).multiprocessing.get_context("spawn")
-    result = context.SimpleQueue()
-    processes = [context.Process(target=run_torch, args=(rank, ranks, cpus, layers, batch, chosen.seconds, result))
+    result, done = context.SimpleQueue(), context.Barrier(ranks)
+    processes = [context.Process(target=run_torch, args=(rank, cpus[:ranks], layers, batch, chosen.seconds, result, done))
                  for rank in range(ranks)]
     for process in processes:
         process.start()
+    deadline = time.monotonic() + LIMIT_SECONDS
     for process in processes:
-        process.join()
-    if any(process.exitcode for process in processes):
-        sys.exit(f"compare_ddp.py: PyTorch's processes ended with {[process.exitcode for process in processes]}")
+        process.join(deadline - time.monotonic())
+    outcomes = [process.exitcode for process in processes]
+    for process in processes:
+        process.kill()
+    if None in outcomes:
+        sys.exit(f"compare_ddp.py: PyTorch's processes did not end within {LIMIT_SECONDS} s")
+    if any(outcomes):
+        sys.exit(f"compare_ddp.py: PyTorch's processes ended with {outcomes}")
     return result.get()
 
 
@@ -98,7 +110,10 @@ def lockstep_seconds(chosen, cpus, ranks, layers, batch):
     command += ["--cpu-set", ",".join(str(cpu) for cpu in cpus[:ranks]), "--bind-to", "core"] if ranks > 1 else []
     command += [chosen.program, "bench", "step", "--layers", layers, "--global_batch", batch, "--seconds", chosen.seconds,
                 "--threads", 1, "--json"]
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    try:
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"compare_ddp.py: {' '.join(str(word) for word in command)} did not end within {LIMIT_SECONDS} s")
     if done.returncode != 0:
         sys.exit(f"compare_ddp.py: {' '.join(str(word) for word in command)} ended with {done.returncode}")
     return json.loads(done.stdout)["step_seconds"]
