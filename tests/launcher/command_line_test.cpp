@@ -93,6 +93,6 @@ TEST_CASE("command line: too few and too many files, missing and doubled flags, 
     CHECK(contains(refusal({"train", "c.ini", "--training.epochs"}), "training.epochs"));
     CHECK(contains(refusal({"plan", "c.ini", "--ranks", "0"}), "--ranks 0: must be a whole number from 1"));
     CHECK(contains(refusal({"export", "m", "--out", "o", "--format", "nzp"}), "did you mean 'npz'?"));
-    CHECK(
-        contains(refusal({"eval", "c.ini", "--model", "m", "--set", "tests"}), "must be one of train, validation, test"));
+    CHECK(contains(refusal({"eval", "c.ini", "--model", "m", "--set", "tests"}),
+                   "must be one of train, validation, test"));
 }
