@@ -79,6 +79,10 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
         bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
         bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
+    if (report.best_bytes > 0) {
+        fmt::print("keep        best: {} a rank, included above, for the best check's parameters\n",
+                   bytes_text(report.best_bytes));
+    }
     if (report.compression != "none") {
         fmt::print("compression {}: other numbers than without, the same for any number of ranks",
                    report.compression);
@@ -139,6 +143,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
               {"gradients", report.gradient_bytes},
               {"optimizer", report.optimizer_bytes},
               {"kept_back", report.kept_back_bytes},
+              {"best", report.best_bytes},
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},
               {"total", report.memory_bytes()}}},

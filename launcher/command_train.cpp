@@ -87,15 +87,20 @@ void save(const std::filesystem::path& path, const Config& config, const DataSet
 }
 
 nlohmann::json to_json(const TrainingResult& result, const RunLog& log) {
-    nlohmann::json json{{"run_dir", log.dir().string()}, {"model", log.model_path().string()},
-                        {"digest", result.digest.hex()}, {"epoch", result.at.epoch},
-                        {"step", result.at.step},        {"samples", result.at.samples},
+    nlohmann::json json{{"run_dir", log.dir().string()},
+                        {"model", log.model_path().string()},
+                        {"digest", result.digest.hex()},
+                        {"epoch", result.at.epoch},
+                        {"stopped_by", to_string(result.ending.reason)},
+                        {"step", result.at.step},
+                        {"samples", result.at.samples},
                         {"seconds", result.seconds}};
     const auto add = [&](const char* set, const std::optional<Score>& score) {
         if (!score) return;
         json[fmt::format("{}_loss", set)] = score->loss;
         if (score->accuracy) json[fmt::format("{}_accuracy", set)] = *score->accuracy;
     };
+    if (result.ending.best_epoch > 0) json["best_epoch"] = result.ending.best_epoch;
     add("train", result.train);
     add("validation", result.validation);
     add("test", result.test);
@@ -125,7 +130,7 @@ int command_train(Communicator& comm, const CommandInput& input) {
             return;
         }
         const RunLog& log = *journal.log();
-        save(log.model_path(), config, prepared.data, trainer, result.at);
+        save(log.model_path(), config, prepared.data, trainer, result.of_model);
         journal.line(fmt::format("{}  {}", result.digest.hex(), log.model_path().string()));
         if (input.json) fmt::print("{}\n", to_json(result, log).dump());
     });

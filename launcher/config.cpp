@@ -120,6 +120,30 @@ void refuse_steps(const ResolvedOptions& options, const NetworkSpec& network) {
     }
 }
 
+/// What watches the validation loss needs one; the gradient's norm needs the whole gradient on a rank.
+void refuse_blind_stops(const ResolvedOptions& options, const TrainingConfig& training) {
+    const std::string_view watcher = training.patience > 0 ? "training.patience" : "training.keep";
+    const auto refuse = [&](std::string_view reason) {
+        throw ConfigError(fmt::format("{}: {}", options.place(watcher), reason));
+    };
+    if (training.patience > 0 || training.keep_best) {
+        if (options.text("data.split") == "none") {
+            refuse(
+                "goes by the validation loss, but there is no validation part; set data.split, as in 80/20");
+        }
+        if (options.text("run.evaluate_every") == "0") {
+            refuse(
+                "goes by the validation loss, which run.evaluate_every = 0 measures only at the end; set 1");
+        }
+    }
+    if (training.stop_gradient > 0.0 && options.text("comm.shard") != "none") {
+        throw ConfigError(fmt::format(
+            "{}: the norm takes the whole gradient, but with comm.shard = {} no rank holds it; choose "
+            "comm.shard = none, or 0 to go on whatever it is",
+            options.place("training.stop_gradient"), options.text("comm.shard")));
+    }
+}
+
 TrainingConfig make_training(const ResolvedOptions& options) {
     const std::string& batch = options.text("training.global_batch");
     TrainingConfig training;
@@ -132,6 +156,10 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     training.threads = count(options, "training.threads");
     training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));
     if (training.threads == 0) training.threads = default_threads();
+    training.patience = count(options, "training.patience");
+    training.stop_gradient = number<double>(options, "training.stop_gradient");
+    training.keep_best = options.text("training.keep") == "best";
+    refuse_blind_stops(options, training);
     if (!options.given("training.epochs") && !options.given("training.max_steps")) {
         throw ConfigError(
             "neither training.epochs nor training.max_steps is given; set one (0 to initialise the network "

@@ -31,6 +31,9 @@ struct TrainingConfig {
     std::uint64_t seed = 1;
     std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
     Arithmetic arithmetic = Arithmetic::kFp32;
+    std::size_t patience = 0;    ///< checks without a lower validation loss; 0: no early stopping
+    double stop_gradient = 0.0;  ///< norm of a batch's mean gradient to stop at; 0: never
+    bool keep_best = false;      ///< the parameters of the lowest validation loss, not the last ones
 
     /// Steps of the whole run, 0 where it only initialises.
     [[nodiscard]] std::size_t steps(std::size_t steps_per_epoch) const;

@@ -32,6 +32,18 @@ std::string text_of(const char* set, const std::optional<Score>& score) {
 
 }  // namespace
 
+std::string to_string(Ending::Reason reason) {
+    switch (reason) {
+        case Ending::kLimit:
+            return "limit";
+        case Ending::kPatience:
+            return "patience";
+        case Ending::kGradient:
+            return "gradient";
+    }
+    return "?";
+}
+
 Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
     : progress_(progress), log_(std::move(log)), log_every_(log_every) {
     if (log_) log_->write(metrics("start", {}));
@@ -80,10 +92,18 @@ void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochComm
                                line.seconds));
 }
 
-void Journal::end(const RunPosition& at, const Scores& scores) {
+void Journal::end(const RunPosition& at, const Scores& scores, const Ending& ending) {
     Metrics line = metrics("end", at);
     add(line, scores);
+    line.stopped_by = to_string(ending.reason);
+    if (ending.best_epoch > 0) line.best_epoch = ending.best_epoch;
     if (log_) log_->write(line);
+}
+
+void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
+    progress_.line(fmt::format("training.{} stopped the run in epoch {}, after step {}",
+                               reason == Ending::kPatience ? "patience" : "stop_gradient", at.epoch,
+                               at.step));
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {

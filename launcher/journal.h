@@ -33,6 +33,19 @@ struct EpochCommunication {
     std::optional<double> ratio;    ///< bytes that were spared: those of plain sums over those sent
 };
 
+/// Why a run stopped, and which check of the validation loss was the best.
+struct Ending {
+    enum Reason {
+        kLimit,     ///< training.epochs or training.max_steps
+        kPatience,  ///< training.patience
+        kGradient,  ///< training.stop_gradient
+    };
+    Reason reason = kLimit;
+    std::size_t best_epoch = 0;  ///< 0: there is no validation loss
+};
+/// "limit", "patience", "gradient".
+std::string to_string(Ending::Reason reason);
+
 class Journal {
   public:
     /// `log` is nothing on the ranks other than 0. The clock starts here. `log_every`: steps between lines of
@@ -42,7 +55,9 @@ class Journal {
     void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
               std::size_t steps_in_epoch);
     void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication);
-    void end(const RunPosition& at, const Scores& scores);
+    /// Says that the run ends before its limit.
+    void stopped(const RunPosition& at, Ending::Reason reason);
+    void end(const RunPosition& at, const Scores& scores, const Ending& ending);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);
     void warn(const std::string& text);

@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx
 constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
 constexpr std::array<std::string_view, 3> kCompressions{"none", "bf16", "top_k"};
 constexpr std::array<std::string_view, 3> kShards{"none", "optimizer", "parameters"};
+constexpr std::array<std::string_view, 2> kKeeps{"last", "best"};
 constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
 
 // Whole numbers up to 2^53 are exact in a double; the seed alone may use all 64 bits.
@@ -142,6 +143,20 @@ const std::array kTable{
     whole("training.micro_batch", "0", 0, kMostWhole,
           "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
           "changes bits; 0: its whole share of the batch"),
+    whole("training.patience", "0", 0, kMostWhole,
+          "stop after so many measurements without a lower validation loss than all before; 0: never"),
+    OptionSpec{.key = "training.stop_gradient",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "stop after a step whose batch's mean gradient has a norm of at most this; 0: never",
+               .least = 0,
+               .most = kMostReal},
+    OptionSpec{
+        .key = "training.keep",
+        .kind = kChoice,
+        .default_text = "last",
+        .help = "which parameters the model holds: the last ones, or those of the lowest validation loss",
+        .choices = kKeeps},
     whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
     whole("training.threads", "0", 0, 4096,
           "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),

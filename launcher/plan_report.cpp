@@ -118,6 +118,10 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
     // Whole layers are gathered in an arena of their own.
     report.optimizer_bytes = (config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes) *
                              (optimizer->state_per_parameter() + (optimizer->needs_whole_layers() ? 1 : 0));
+    // So is the gradient for its norm, unless the optimizer has done it.
+    if (config.training.stop_gradient > 0.0 && !optimizer->needs_whole_layers())
+        report.optimizer_bytes += arena_bytes;
+    if (config.training.keep_best) report.best_bytes = sharded ? shares.owned_bytes : arena_bytes;
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
     std::size_t arenas = 1;
@@ -169,7 +173,7 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
 /// Whether make_config would take this choice of comm.shard with the rest of the configuration.
 bool goes_together(const Config& config, Sharding sharding) {
     if (sharding == Sharding::kNone) return true;
-    if (config.comm.reduction == Reduction::kMpi) return false;
+    if (config.comm.reduction == Reduction::kMpi || config.training.stop_gradient > 0.0) return false;
     if (make_optimizer(config.optimizer, 0)->needs_whole_layers()) return false;
     return sharding == Sharding::kOptimizer ||
            (config.training.arithmetic == Arithmetic::kFp32 && config.training.micro_batch == 0);

@@ -39,11 +39,12 @@ struct PlanReport {
     std::size_t gradient_bytes = 0;  ///< for each node of the leaf tree that it owns, more with micro_batch
     std::size_t optimizer_bytes = 0;
     std::size_t kept_back_bytes = 0;  ///< of top-k compression's leaves, until later steps
+    std::size_t best_bytes = 0;       ///< the best check's parameters, with training.keep = best
     std::size_t packed_bytes = 0;     ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;
     [[nodiscard]] std::size_t memory_bytes() const {
-        return parameter_bytes + gradient_bytes + optimizer_bytes + kept_back_bytes + packed_bytes +
-               activation_bytes;
+        return parameter_bytes + gradient_bytes + optimizer_bytes + kept_back_bytes + best_bytes +
+               packed_bytes + activation_bytes;
     }
 
     std::string compression;       ///< comm.compression

@@ -78,7 +78,9 @@ Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     }
     const bool all = sharding() == Sharding::kNone;
     optimizer_ = make_optimizer(options.optimizer, all ? network_.layout().arena_size() : owned);
-    if (optimizer_->needs_whole_layers()) whole_sums_ = Buffer<float>(network_.layout().arena_size());
+    if (optimizer_->needs_whole_layers() || options.gradient_norm) {
+        whole_sums_ = Buffer<float>(network_.layout().arena_size());
+    }
     if (compression() == Compression::kTopK) {
         feedback_.emplace(options.bounds.leaves, network_.layout().arena_size(), options.kept_share);
     }
@@ -181,20 +183,63 @@ void Replica::update() {
     for (auto sums = reducer_.finish_next(); !sums.empty(); sums = reducer_.finish_next()) {
         seconds_.communication_exposed += watch.lap();
         for (const auto& [slice, arena] : sums) {
-            const std::span<float> parameters = parameters_.span().subspan(slice.begin, slice.count);
-            const std::span<const float> values = arena.subspan(slice.begin, slice.count);
-            if (sharding() == Sharding::kOptimizer) {
-                std::ranges::copy(values, parameters.begin());
-            } else if (optimizer_->needs_whole_layers()) {
-                std::ranges::copy(values, whole_sums_.span().subspan(slice.begin, slice.count).begin());
-            } else {
-                regulariser_.update(*optimizer_, step_, slice.begin, slice.begin, values, parameters);
-            }
+            update_slice({slice.begin, slice.count}, arena.subspan(slice.begin, slice.count));
             finish_layers({slice.begin, slice.count});
         }
         seconds_.optimizer += watch.lap();
     }
     seconds_.communication_exposed += watch.lap();
+}
+
+void Replica::update_slice(ArenaRange slice, std::span<const float> values) {
+    const std::span<float> parameters = parameters_.span().subspan(slice.first, slice.count);
+    if (sharding() == Sharding::kOptimizer) {
+        std::ranges::copy(values, parameters.begin());
+        return;
+    }
+    if (whole_sums_.size() > 0) std::ranges::copy(values, whole_sums_.span().subspan(slice.first).begin());
+    if (optimizer_->needs_whole_layers()) return;
+    regulariser_.update(*optimizer_, step_, slice.first, slice.first, values, parameters);
+}
+
+double Replica::gradient_norm() {
+    double sum = 0.0;
+    for (std::size_t l = 0; l < network_.layer_count(); ++l) {
+        const auto [first, count] = network_.layout().layer_range(l);
+        block_sums_.resize(square_blocks(count));
+        sum += square_sum(whole_sums_.span().subspan(first, count), block_sums_);
+    }
+    return std::sqrt(sum) * static_cast<double>(step_.mean_factor);
+}
+
+template <class Visit>
+void Replica::for_each_held(const Visit& visit) {
+    if (sharding() != Sharding::kParameters) return visit(0, parameters_.span());
+    for (std::size_t bucket = 0; bucket < first_owned_.size(); ++bucket) {
+        visit(first_owned_[bucket], sharded_->owned(bucket));
+    }
+}
+
+void Replica::keep() {
+    if (kept_.size() == 0) {
+        std::size_t held = 0;
+        for_each_held([&](std::size_t, std::span<float> values) { held += values.size(); });
+        kept_ = Buffer<float>(held);
+    }
+    for_each_held([&](std::size_t first, std::span<float> values) {
+        std::ranges::copy(values, kept_.span().subspan(first).begin());
+    });
+}
+
+void Replica::restore() {
+    for_each_held([&](std::size_t first, std::span<float> values) {
+        std::ranges::copy(kept_.span().subspan(first, values.size()), values.begin());
+    });
+    if (sharded_) {
+        sharded_->publish();
+    } else {
+        network_.pack(parameters_.span());
+    }
 }
 
 void Replica::update_owned(std::size_t bucket, std::span<float> values) {

@@ -76,7 +76,8 @@ struct ReplicaOptions {
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
     GradientReducerOptions reducer;
-    double kept_share = 0.0;  ///< of a leaf's values that go up the tree, with Compression::kTopK
+    bool gradient_norm = false;  ///< gradient_norm() will be asked for; not with sharding
+    double kept_share = 0.0;     ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
 };
 
@@ -104,6 +105,11 @@ class Replica {
     /// The optimizer's step, the same on every rank, with the gradients' sum over all ranks.
     void update();
 
+    /// ‖mean gradient‖ of the last step's batch over all parameters: of the loss alone, before L2. Each
+    /// layer's squares are summed by square_sum (elementwise.h), the layers in their order. Requires
+    /// options.gradient_norm.
+    [[nodiscard]] double gradient_norm();
+
     /// Leaves the parameters as they were before the step. Requires a loss that is not finite.
     void discard();
 
@@ -112,6 +118,11 @@ class Replica {
     /// `visit` must not throw.
     using VisitPiece = std::function<void(std::size_t first, const Samples& samples, Workspace& work)>;
     void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
+
+    /// Sets a copy of the parameters aside, and puts it back in their place; the optimizer's state stays as
+    /// it is. Between steps, restore() after keep(). Collective.
+    void keep();
+    void restore();
 
     /// Seconds that the reduction of such a batch's gradients takes with nothing to hide behind: the median
     /// of some, of whatever lies in the gradients' memory. Between steps; changes no parameter. Collective.
@@ -143,6 +154,11 @@ class Replica {
     void draw_parameters();
     /// The parameters of a range as they are before the first step.
     void first_parameters(ArenaRange range, std::span<float> parameters) const;
+    /// Visits the parameters that this rank holds, with their place among them.
+    template <class Visit>
+    void for_each_held(const Visit& visit);
+    /// What came back of a slice from the reducer: gradient sums, or with sharding new parameters.
+    void update_slice(ArenaRange slice, std::span<const float> values);
     /// The reducer's update of what this rank owns of a bucket.
     void update_owned(std::size_t bucket, std::span<float> values);
 
@@ -158,7 +174,9 @@ class Replica {
         first_owned_;  // (buckets) where this rank's elements begin in optimizer_'s state
     std::unique_ptr<Optimizer> optimizer_;
     Regulariser regulariser_;
-    Buffer<float> whole_sums_;  // gradient sums, slice by slice, where the optimizer needs whole layers
+    Buffer<float> whole_sums_;        // gradient sums, slice by slice, where something needs whole layers
+    std::vector<double> block_sums_;  // of gradient_norm()
+    Buffer<float> kept_;              // what keep() set aside
     std::unique_ptr<ShardedValues> sharded_;
     std::unique_ptr<ParameterSource> source_;
     std::optional<ErrorFeedback> feedback_;

@@ -92,6 +92,8 @@ std::string to_json_line(const Metrics& metrics) {
     add("validation_accuracy", metrics.validation_accuracy);
     add("test_loss", metrics.test_loss);
     add("test_accuracy", metrics.test_accuracy);
+    if (!metrics.stopped_by.empty()) json["stopped_by"] = metrics.stopped_by;
+    if (metrics.best_epoch) json["best_epoch"] = *metrics.best_epoch;
     return json.dump();
 }
 

@@ -53,6 +53,8 @@ struct Metrics {
     std::optional<double> validation_accuracy;
     std::optional<double> test_loss;
     std::optional<double> test_accuracy;
+    std::string stopped_by;                   ///< of the end: "limit", "patience", "gradient"
+    std::optional<std::uint64_t> best_epoch;  ///< of the end: with the lowest validation loss
 };
 
 /// One JSON object on one line, without a newline. Accuracies are fractions in [0, 1].

@@ -30,6 +30,7 @@ ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, Sh
                         .sharding = config.comm.sharding,
                         .shared_bytes = nullptr,
                         .compression = config.comm.compression},
+            .gradient_norm = config.training.stop_gradient > 0.0,
             .kept_share = config.comm.keep,
             .bounds = bounds};
 }
@@ -60,7 +61,8 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                   comm.size()),
       replica_(comm, replica_options(config, spec, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
-                     config.training.steps(plan_.steps_per_epoch())) {}
+                     config.training.steps(plan_.steps_per_epoch())),
+      early_stopping_(config.training.patience) {}
 
 TrainingResult Trainer::train(Journal& journal) {
     TrainingResult result;
@@ -79,16 +81,39 @@ TrainingResult Trainer::train(Journal& journal) {
         result.validation = test_now ? score(data_.validation) : std::nullopt;
         result.test = test_now ? score(data_.test) : std::nullopt;
         journal.epoch(at_, {result.train, result.validation, result.test}, communication);
+        if (result.validation) watch(*result.validation);
     }
     if (at_.step == 0) {
         result.validation = score(data_.validation);
         result.test = score(data_.test);
     }
-    result.digest = check_replicas_now(journal);
-    result.at = at_;
+    result.at = result.of_model = at_;
+    result.ending = ending_;
+    if (ending_.reason != Ending::kLimit) journal.stopped(at_, ending_.reason);
+    if (config_.training.keep_best && best_.epoch > 0 && best_.step < at_.step) take_best(result, journal);
+    result.digest = check_replicas_now(journal, result.of_model);
     result.seconds = journal.seconds();
-    journal.end(at_, {result.train, result.validation, result.test});
+    journal.end(at_, {result.train, result.validation, result.test}, ending_);
     return result;
+}
+
+void Trainer::watch(const Score& validation) {
+    if (early_stopping_.improves(validation.loss)) {
+        best_ = at_;
+        ending_.best_epoch = at_.epoch;
+        if (config_.training.keep_best) replica_.keep();
+    }
+    if (early_stopping_.over()) ending_.reason = Ending::kPatience;
+}
+
+void Trainer::take_best(TrainingResult& result, Journal& journal) {
+    replica_.restore();
+    result.of_model = best_;
+    result.validation = score(data_.validation);
+    result.test = score(data_.test);
+    journal.line(
+        fmt::format("the parameters are those of epoch {}, whose validation loss was the lowest: {:.5f}",
+                    best_.epoch, result.validation->loss));
 }
 
 EpochCommunication Trainer::communication_of(std::size_t steps) {
@@ -119,7 +144,7 @@ Score Trainer::epoch(Journal& journal) {
         sum.correct += metrics.correct;
         samples += batch.samples;
         journal.step(at_, metrics.loss / static_cast<double>(batch.samples), s + 1, plan_.steps_per_epoch());
-        if (check_every > 0 && at_.step % check_every == 0) check_replicas_now(journal);
+        if (check_every > 0 && at_.step % check_every == 0) check_replicas_now(journal, at_);
     }
     const auto n = static_cast<double>(samples);
     Score score{sum.loss / n, std::nullopt, samples};
@@ -150,11 +175,14 @@ SampleMetrics Trainer::step(const Batch& batch) {
                                                              }});
     }
     replica_.update();
+    const double stop_gradient = config_.training.stop_gradient;
+    if (stop_gradient > 0.0 && replica_.gradient_norm() <= stop_gradient) ending_.reason = Ending::kGradient;
     return metrics;
 }
 
 bool Trainer::steps_left() const {
     const TrainingConfig& training = config_.training;
+    if (ending_.reason != Ending::kLimit) return false;
     if (training.epochs == 0 && training.max_steps == 0) return false;
     if (training.max_steps > 0 && at_.step >= training.max_steps) return false;
     return training.epochs == 0 || at_.step / plan_.steps_per_epoch() < training.epochs;
@@ -167,11 +195,11 @@ std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
     return evaluate(comm_, network(), parameters(), *set, plan_.leaf());
 }
 
-Digest128 Trainer::check_replicas_now(Journal& journal) {
+Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
     const std::vector<LayerDigest> digests = parameter_digests(network().layout(), parameters());
-    check_replicas(comm_, digests, fmt::format("after step {}", at_.step));
+    check_replicas(comm_, digests, fmt::format("after step {}", at.step));
     const Digest128 digest = combined_digest(digests);
-    journal.digest(at_, digest);
+    journal.digest(at, digest);
     return digest;
 }
 

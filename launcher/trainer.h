@@ -10,6 +10,7 @@
 #include "comm/communicator.h"
 #include "core/data/batch_plan.h"
 #include "core/data/open_data.h"
+#include "core/training/early_stopping.h"
 #include "launcher/config.h"
 #include "launcher/evaluation.h"
 #include "launcher/journal.h"
@@ -20,7 +21,9 @@ namespace lockstep {
 
 /// What a finished run has to say.
 struct TrainingResult {
-    RunPosition at;
+    RunPosition at;        ///< where it stopped
+    RunPosition of_model;  ///< where the parameters are from: an earlier check with training.keep = best
+    Ending ending;
     std::optional<Score>
         train;  ///< of the last epoch, each batch scored before its step; none without a step
     std::optional<Score> validation;  ///< of the final parameters; none without a validation part
@@ -56,8 +59,13 @@ class Trainer {
     [[nodiscard]] std::string moment() const;
     /// Of the parameters as they are; none where there is no such set, or no targets.
     [[nodiscard]] std::optional<Score> score(const std::shared_ptr<const Dataset>& set);
+    /// Takes the validation loss of a check: keeps the parameters where it is the best, stops the run where
+    /// patience is over.
+    void watch(const Score& validation);
+    /// Puts the best check's parameters back, and their scores into `result`.
+    void take_best(TrainingResult& result, Journal& journal);
     /// Compares the replicas; returns the digest they share.
-    Digest128 check_replicas_now(Journal& journal);
+    Digest128 check_replicas_now(Journal& journal, const RunPosition& at);
 
     const Communicator& comm_;
     const Config& config_;
@@ -74,6 +82,9 @@ class Trainer {
     std::vector<std::uint64_t> order_;       // of the epoch at hand
     LearningRate learning_rate_;
     RunPosition at_;
+    EarlyStopping early_stopping_;
+    RunPosition best_;  // the check with the lowest validation loss; epoch 0 before there is one
+    Ending ending_;
 };
 
 }  // namespace lockstep
