@@ -102,9 +102,9 @@ const std::array kTable{
 
     OptionSpec{.key = "network.layer",
                .kind = kLayer,
-               .help = "a layer, first to last: dense units=N "
-                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax] "
-                       "[amplitude=a] [steepness=b] "
+               .help = "a layer, first to last: dense|distance units=N "
+                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax, of distances "
+                       "gaussian|identity] [amplitude=a] [steepness=b] [width=s] "
                        "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
                        "[dropout=share of its outputs]",
                .required = true,

@@ -93,13 +93,15 @@ Shares shares_of(const Config& config, const Network& network, std::size_t ranks
 }
 
 /// What a rank alone on its host sends of its parameters in a step: every bucket for the forward pass, and
-/// for the backward pass all but the one that is still there and those of the first layer alone.
+/// for the backward pass all but the one that is still there and those of the first layer alone where it
+/// reads none.
 std::size_t gathered_bytes(const Config& config, const Network& network, std::size_t ranks) {
     const std::vector<Slice> buckets = buckets_of(config, network);
     std::size_t values = 0;
     for (std::size_t b = 0; b < buckets.size(); ++b) {
         const bool backward =
-            b > 0 && buckets[b].begin + buckets[b].count > network.layout().layer_range(0).count;
+            b > 0 && (network.backward_reads(0) ||
+                      buckets[b].begin + buckets[b].count > network.layout().layer_range(0).count);
         values += (backward ? 2 : 1) * owned_slice(buckets[b].count, 0, ranks).count;
     }
     return values * (ranks - 1) * sizeof(float);

@@ -18,7 +18,7 @@ struct Range {
 
 /// The values between which f(ξ) lies without reaching them; none where it is not bounded on both sides.
 std::optional<Range> open_range(const Activation& f) {
-    if (f.kind == ActivationKind::kSigmoid) return Range{0.0F, 1.0F};
+    if (f.kind == ActivationKind::kSigmoid || f.kind == ActivationKind::kGaussian) return Range{0.0F, 1.0F};
     if (f.kind == ActivationKind::kTanh) return Range{-f.a, f.a};
     return std::nullopt;
 }

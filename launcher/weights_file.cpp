@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "core/data/line_reader.h"
 #include "core/data/number_line.h"
 #include "core/error.h"
@@ -27,9 +29,14 @@ class Filler {
                     : fmt::format("the end, as the network has {} layers", network_.layer_count()),
                 text));
         }
+        bias_.reset();
         for (const ParameterBlock& block : network_.layout().blocks()) {
             if (block.layer != next_layer_) continue;
-            (block.name.ends_with(".bias") ? bias_ : weight_) = block;
+            if (block.name.ends_with(".bias")) {
+                bias_ = block;
+            } else {
+                weight_ = block;
+            }
         }
         ++next_layer_;
         neuron_ = 0;
@@ -38,20 +45,21 @@ class Filler {
     void add_neuron(const std::vector<float>& numbers, const std::string& where) {
         if (next_layer_ == 0)
             throw DataError(fmt::format("{}: expected 'layer 0' before any weights", where));
-        if (neuron_ == bias_.cols) {
+        if (neuron_ == weight_.cols) {
             throw DataError(fmt::format("{}: layer {} has {} neurons; this would be one more", where,
-                                        next_layer_ - 1, bias_.cols));
+                                        next_layer_ - 1, weight_.cols));
         }
-        if (numbers.size() != weight_.rows + 1) {
-            throw DataError(
-                fmt::format("{}: has {} numbers, but a neuron of layer {} needs {}: its bias and {} "
-                            "weights",
-                            where, numbers.size(), next_layer_ - 1, weight_.rows + 1, weight_.rows));
+        const std::size_t biases = bias_ ? 1 : 0;
+        if (numbers.size() != weight_.rows + biases) {
+            const std::string needs =
+                bias_ ? fmt::format("its bias and {} weights", weight_.rows) : "its centre, without a bias";
+            throw DataError(fmt::format("{}: has {} numbers, but a neuron of layer {} needs {}: {}", where,
+                                        numbers.size(), next_layer_ - 1, weight_.rows + biases, needs));
         }
         const std::span<float> arena(arena_);
-        bias_.values(arena)[neuron_] = numbers[0];
+        if (bias_) bias_->values(arena)[neuron_] = numbers[0];
         const Matrix weight = weight_.in(arena);
-        for (std::size_t i = 0; i < weight_.rows; ++i) weight(i, neuron_) = numbers[i + 1];
+        for (std::size_t i = 0; i < weight_.rows; ++i) weight(i, neuron_) = numbers[i + biases];
         ++neuron_;
     }
 
@@ -66,17 +74,17 @@ class Filler {
 
   private:
     void finish_layer(const std::string& where) const {
-        if (next_layer_ == 0 || neuron_ == bias_.cols) return;
+        if (next_layer_ == 0 || neuron_ == weight_.cols) return;
         throw DataError(fmt::format("{}: layer {} ends after {} neurons, but has {}", where, next_layer_ - 1,
-                                    neuron_, bias_.cols));
+                                    neuron_, weight_.cols));
     }
 
     const std::filesystem::path& path_;
     Network network_;
     std::vector<float> arena_;
     std::size_t next_layer_ = 0;
-    ParameterBlock weight_;  // of the layer at hand
-    ParameterBlock bias_;
+    ParameterBlock weight_;  // of the layer at hand, or its centres
+    std::optional<ParameterBlock> bias_;
     std::size_t neuron_ = 0;
 };
 

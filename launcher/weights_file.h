@@ -7,6 +7,7 @@
 //   layer 1
 //   -2   1  1
 //
+// A neuron of a distance layer has no bias: its line is its centre alone.
 // Numbers are separated by blanks; from # on a line is a comment; lines without anything are skipped.
 #pragma once
 

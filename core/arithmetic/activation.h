@@ -12,6 +12,9 @@ namespace lockstep {
 ///   tanh      a · tanh(b·ξ)          (b / a) · (a − y) · (a + y)
 ///   step      ξ < 0 ? 0 : 1          0                     (a NaN stays a NaN)
 ///   saturated ξ < 0 ? 0 : ξ > 1 ? 1 : ξ   0 < y < 1 ? 1 : 0     (a NaN stays a NaN)
+/// and of neurons whose potential is a distance, with the derivative by ξ²/2, which is smooth where ξ is 0:
+///   gaussian  exp(−ξ² / (2b²))       −y / b²
+///   distance  ξ                      y > 0 ? 1 / y : 0
 /// (1 − exp(−ξ)) / (1 + exp(−ξ)) is tanh with b = 1/2.
 enum class ActivationKind : std::uint32_t {
     kIdentity = 0,
@@ -19,13 +22,15 @@ enum class ActivationKind : std::uint32_t {
     kSigmoid = 2,
     kTanh = 3,
     kStep = 4,
-    kSaturated = 5
+    kSaturated = 5,
+    kGaussian = 6,
+    kDistance = 7
 };
 
 struct Activation {
     ActivationKind kind = ActivationKind::kIdentity;
     float a = 1.0F;  ///< amplitude (tanh)
-    float b = 1.0F;  ///< steepness (sigmoid, tanh)
+    float b = 1.0F;  ///< steepness (sigmoid, tanh), width (gaussian)
     bool operator==(const Activation&) const = default;
 };
 

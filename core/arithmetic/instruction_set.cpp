@@ -131,6 +131,7 @@ Choice make_choice(InstructionSet isa) {
     Choice choice;
     choice.isa = isa;
     fill_scalar_gemm(choice.table);
+    fill_scalar_distance(choice.table);
     fill_scalar_elementwise(choice.table);
     fill_scalar_regularisation(choice.table);
     fill_scalar_peak(choice.table);

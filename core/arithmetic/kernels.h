@@ -77,6 +77,33 @@ struct BiasGradientTask {
     float* db;        // (outputs)
 };
 
+/// y = |x - w|, see distance_forward in distance.h.
+struct DistanceTask {
+    std::size_t samples, inputs, outputs;
+    ConstRows x;  // (samples, inputs)
+    ConstRows w;  // (inputs, outputs)
+    Rows y;       // (samples, outputs)
+};
+
+/// dw = tree over leaves of the sums of delta (w - x), see distance_weight_gradient. samples > 0.
+struct DistanceGradientTask {
+    std::size_t samples, inputs, outputs;
+    std::size_t leaf;
+    ConstRows x;      // (samples, inputs)
+    ConstRows w;      // (inputs, outputs)
+    ConstRows delta;  // (samples, outputs)
+    Rows dw;          // (inputs, outputs)
+};
+
+/// below = sums of delta (x - w), see distance_input_delta.
+struct DistanceInputDeltaTask {
+    std::size_t samples, inputs, outputs;
+    ConstRows x;      // (samples, inputs)
+    ConstRows w;      // (inputs, outputs)
+    ConstRows delta;  // (samples, outputs)
+    Rows below;       // (samples, inputs)
+};
+
 struct SoftmaxTask {
     std::size_t samples, classes;
     ConstRows potential;  // (samples, classes)
@@ -143,12 +170,15 @@ struct DropoutTask {
     Rows dropped;  // (samples, units)
 };
 
-/// Every operation of gemm.h, elementwise.h, dropout.h and column_norm.h on one thread.
+/// Every operation of gemm.h, distance.h, elementwise.h, dropout.h and column_norm.h on one thread.
 struct Kernels {
     void (*forward)(const ForwardTask&);
     void (*input_delta)(const InputDeltaTask&);
     void (*weight_gradient)(const WeightGradientTask&);
     void (*bias_gradient)(const BiasGradientTask&);
+    void (*distance)(const DistanceTask&);
+    void (*distance_gradient)(const DistanceGradientTask&);
+    void (*distance_input_delta)(const DistanceInputDeltaTask&);
     void (*exp)(const float* x, float* y, std::size_t count);
     void (*log)(const float* x, float* y, std::size_t count);
     void (*tanh)(const float* x, float* y, std::size_t count);
@@ -181,6 +211,7 @@ const Kernels& kernels();
 
 /// Each sets the entries its file implements; the scalar ones set all of them and come first.
 void fill_scalar_gemm(Kernels& table);
+void fill_scalar_distance(Kernels& table);
 void fill_scalar_elementwise(Kernels& table);
 void fill_scalar_regularisation(Kernels& table);
 void fill_scalar_peak(Kernels& table);

@@ -12,6 +12,7 @@
 #include "core/arithmetic/simd_pack.h"
 #include "core/arithmetic/simd_gemm.h"
 #include "core/arithmetic/simd_dense.h"
+#include "core/arithmetic/simd_distance.h"
 #include "core/arithmetic/simd_table.h"
 // clang-format on
 

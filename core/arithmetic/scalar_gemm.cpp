@@ -1,10 +1,9 @@
 // The scalar reference of the products: oracle of the tests and fallback of every CPU. Written to be read.
-#include <algorithm>
 #include <cmath>
 
 #include "core/arithmetic/kernels.h"
-#include "core/arithmetic/leaf_tree.h"
 #include "core/arithmetic/scalar_math.h"
+#include "core/arithmetic/scalar_tree.h"
 
 namespace lockstep {
 
@@ -36,23 +35,12 @@ void input_delta_scalar(const InputDeltaTask& t) {
     }
 }
 
-/// The sum of one leaf, given its samples [begin, end); sum(begin, end, leaf_sum) over the node of leaves
-/// `node`.
-template <class LeafSum>
-float node_sum(LeafRange node, std::size_t leaf, std::size_t samples, const LeafSum& leaf_sum) {
-    if (node.count() == 1) return leaf_sum(node.begin * leaf, std::min(samples, node.end * leaf));
-    const std::size_t middle = node.begin + split_point(node.count());
-    const float left = node_sum({node.begin, middle}, leaf, samples, leaf_sum);
-    const float right = node_sum({middle, node.end}, leaf, samples, leaf_sum);
-    return left + right;
-}
-
 void weight_gradient_scalar(const WeightGradientTask& t) {
     const LeafRange root{0, leaf_count(t.samples, t.leaf)};
     for (std::size_t i = 0; i < t.inputs; ++i) {
         for (std::size_t o = 0; o < t.outputs; ++o) {
             t.dw.data[i * t.dw.stride + o] =
-                node_sum(root, t.leaf, t.samples, [&](std::size_t begin, std::size_t end) {
+                scalar::node_sum(root, t.leaf, t.samples, [&](std::size_t begin, std::size_t end) {
                     float sum = 0.0F;
                     for (std::size_t s = begin; s < end; ++s) {
                         sum =
@@ -67,7 +55,7 @@ void weight_gradient_scalar(const WeightGradientTask& t) {
 void bias_gradient_scalar(const BiasGradientTask& t) {
     const LeafRange root{0, leaf_count(t.samples, t.leaf)};
     for (std::size_t o = 0; o < t.outputs; ++o) {
-        t.db[o] = node_sum(root, t.leaf, t.samples, [&](std::size_t begin, std::size_t end) {
+        t.db[o] = scalar::node_sum(root, t.leaf, t.samples, [&](std::size_t begin, std::size_t end) {
             float sum = 0.0F;
             for (std::size_t s = begin; s < end; ++s) sum += t.delta.data[s * t.delta.stride + o];
             return sum;

@@ -98,6 +98,9 @@ inline float step(float xi) { return xi < 0.0F ? 0.0F : (xi >= 0.0F ? 1.0F : xi)
 /// 0 up to 0, ξ, 1 from 1 on.
 inline float saturated(float xi) { return 1.0F < xi ? 1.0F : xi < 0.0F ? 0.0F : xi; }
 
+/// exp(−ξ² / (2 · width²)).
+inline float gaussian(float width, float xi) { return exp(-0.5F / (width * width) * (xi * xi)); }
+
 inline float activate(Activation f, float xi) {
     switch (f.kind) {
         case ActivationKind::kIdentity:
@@ -112,6 +115,10 @@ inline float activate(Activation f, float xi) {
             return step(xi);
         case ActivationKind::kSaturated:
             return saturated(xi);
+        case ActivationKind::kGaussian:
+            return gaussian(f.b, xi);
+        case ActivationKind::kDistance:
+            return xi;
     }
     return xi;
 }
@@ -130,6 +137,10 @@ inline float multiply_by_derivative(Activation f, float y, float delta) {
             return 0.0F;
         case ActivationKind::kSaturated:
             return y > 0.0F && y < 1.0F ? delta : 0.0F;
+        case ActivationKind::kGaussian:
+            return delta * (-1.0F / (f.b * f.b) * y);
+        case ActivationKind::kDistance:
+            return y > 0.0F ? delta / y : 0.0F;
     }
     return delta;
 }

@@ -98,6 +98,12 @@ inline void with_activation(Activation f, const Loop& loop) {
                 return select(less(one, xi), one, select(less(xi, zero()), zero(), xi));
             });
             break;
+        case ActivationKind::kGaussian:
+            loop([factor = broadcast(-0.5F / (f.b * f.b))](Vec xi) { return exp(factor * (xi * xi)); });
+            break;
+        case ActivationKind::kDistance:
+            loop([](Vec xi) { return xi; });
+            break;
     }
 }
 
@@ -126,6 +132,13 @@ inline void with_derivative(Activation f, const Loop& loop) {
             loop([one = broadcast(1.0F)](Vec y, Vec delta) {
                 return select(less(zero(), y), select(less(y, one), delta, zero()), zero());
             });
+            break;
+        case ActivationKind::kGaussian:
+            loop(
+                [factor = broadcast(-1.0F / (f.b * f.b))](Vec y, Vec delta) { return delta * (factor * y); });
+            break;
+        case ActivationKind::kDistance:
+            loop([](Vec y, Vec delta) { return select(less(zero(), y), delta / y, zero()); });
             break;
     }
 }

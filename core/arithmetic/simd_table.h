@@ -12,6 +12,9 @@ inline void fill_simd(Kernels& table) {
     table.input_delta = input_delta_simd;
     table.weight_gradient = weight_gradient_simd;
     table.bias_gradient = bias_gradient_simd;
+    table.distance = distance_simd;
+    table.distance_gradient = distance_gradient_simd;
+    table.distance_input_delta = distance_input_delta_simd;
     table.exp = exp_simd;
     table.log = log_simd;
     table.tanh = tanh_simd;

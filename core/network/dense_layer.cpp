@@ -55,8 +55,8 @@ void DenseLayer::forward(std::span<const float> parameters, ConstMatrix x, Matri
     }
 }
 
-void DenseLayer::parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf,
-                                    std::span<float> gradient) const {
+void DenseLayer::parameter_gradient(std::span<const float> /*parameters*/, ConstMatrix x, ConstMatrix delta,
+                                    std::size_t leaf, std::span<float> gradient) const {
     if (packed_) {
         bf16_weight_gradient(x, delta, leaf, weight_.in(gradient), packed_->form());
     } else {
@@ -65,18 +65,13 @@ void DenseLayer::parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_
     dense_bias_gradient(delta, leaf, bias_.values(gradient));
 }
 
-void DenseLayer::input_delta(std::span<const float> parameters, ConstMatrix delta, Activation f_below,
-                             ConstMatrix x, Matrix below) const {
+void DenseLayer::input_delta(std::span<const float> parameters, ConstMatrix delta, ConstMatrix /*x*/,
+                             Activation f_below, ConstMatrix below, Matrix delta_below) const {
     if (packed_) {
-        bf16_input_delta(delta, *packed_, f_below, x, below);
+        bf16_input_delta(delta, *packed_, f_below, below, delta_below);
     } else {
-        dense_input_delta(delta, weight_.in(parameters), f_below, x, below);
+        dense_input_delta(delta, weight_.in(parameters), f_below, below, delta_below);
     }
-}
-
-std::unique_ptr<Layer> make_layer(const LayerSpec& spec, std::size_t index, std::size_t inputs,
-                                  Arithmetic arithmetic, ParameterLayout& layout) {
-    return std::make_unique<DenseLayer>(spec, index, inputs, arithmetic, layout);
 }
 
 }  // namespace lockstep

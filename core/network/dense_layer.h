@@ -22,10 +22,10 @@ class DenseLayer : public Layer {
     void pack(std::span<const float> parameters) override;
     [[nodiscard]] std::size_t packed_bytes() const override;
     void forward(std::span<const float> parameters, ConstMatrix x, Matrix y) const override;
-    void parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf,
-                            std::span<float> gradient) const override;
-    void input_delta(std::span<const float> parameters, ConstMatrix delta, Activation f_below, ConstMatrix x,
-                     Matrix below) const override;
+    void parameter_gradient(std::span<const float> parameters, ConstMatrix x, ConstMatrix delta,
+                            std::size_t leaf, std::span<float> gradient) const override;
+    void input_delta(std::span<const float> parameters, ConstMatrix delta, ConstMatrix x, Activation f_below,
+                     ConstMatrix below, Matrix delta_below) const override;
 
   private:
     Activation activation_;

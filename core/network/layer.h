@@ -1,7 +1,8 @@
 // What every kind of layer can do: the interface between a network and its layers.
 //
 // Conventions. b is the number of samples (rows). ξ is a neuron's inner potential, y = f(ξ) its output, and
-// delta is always ∂E/∂ξ: the layer above has already multiplied by this layer's f'. Parameters and gradients
+// delta is always ∂E/∂ξ, or ∂E/∂(ξ²/2) where ξ is a distance: the layer above has already multiplied by this
+// layer's f' as activation.h defines it. Parameters and gradients
 // are passed in as the layer's own run of the arena (ParameterLayout::layer_range), wherever it lies. A layer
 // holds no state that a step changes, but for the copies of its weights that pack() makes.
 #pragma once
@@ -44,15 +45,20 @@ class Layer {
     /// y = f(ξ(x)). Shapes: x (b, inputs), y (b, outputs).
     virtual void forward(std::span<const float> parameters, ConstMatrix x, Matrix y) const = 0;
 
-    /// The gradient's blocks = tree over leaves of ∂E/∂parameters, summed (not averaged) over the b samples.
-    /// Shapes: x (b, inputs), delta (b, outputs).
-    virtual void parameter_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf,
-                                    std::span<float> gradient) const = 0;
+    /// Whether parameter_gradient reads the parameters. Where it does not, a pass need not fetch the first
+    /// layer's for going backward, nor any other's before its gradient is done.
+    [[nodiscard]] virtual bool gradient_reads_parameters() const { return false; }
 
-    /// below = ∂E/∂ξ of the layer below, whose outputs are x = f_below(ξ). Shapes: delta (b, outputs), x and
-    /// below (b, inputs).
-    virtual void input_delta(std::span<const float> parameters, ConstMatrix delta, Activation f_below,
-                             ConstMatrix x, Matrix below) const = 0;
+    /// The gradient's blocks = tree over leaves of ∂E/∂parameters, summed (not averaged) over the b samples.
+    /// Shapes: x (b, inputs), delta (b, outputs). `parameters` is empty unless gradient_reads_parameters().
+    virtual void parameter_gradient(std::span<const float> parameters, ConstMatrix x, ConstMatrix delta,
+                                    std::size_t leaf, std::span<float> gradient) const = 0;
+
+    /// delta_below = the delta of the layer below. `x` is what forward() was given; `below` are the outputs
+    /// y = f_below(ξ) of that layer, which differ from x where dropout is at work. Shapes: delta (b,
+    /// outputs); x, below and delta_below (b, inputs).
+    virtual void input_delta(std::span<const float> parameters, ConstMatrix delta, ConstMatrix x,
+                             Activation f_below, ConstMatrix below, Matrix delta_below) const = 0;
 };
 
 /// Makes the layer that `spec` describes behind `inputs` values, and appends its blocks to `layout`.

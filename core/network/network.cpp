@@ -122,20 +122,25 @@ void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t l
         const bool thin = work.dropping() && dropout_rate(l) > 0.0F;
         const ConstMatrix input = thin ? ConstMatrix(work.dropped(l, x.rows)) : below;
         const ConstMatrix delta = work.delta(l, x.rows);
+        std::span<const float> own;
+        const auto fetch = [&] {
+            own = parameters.layer(l, l > 0 && backward_reads(l - 1) ? std::optional(l - 1) : std::nullopt);
+        };
+        const bool early = layers_[l]->gradient_reads_parameters();
+        if (early) fetch();
         std::size_t first = 0;
         for (std::size_t n = 0; n < node_samples.size(); ++n) {
             const std::span<float> gradient = sink.gradient(l, n);
-            layers_[l]->parameter_gradient(input.row_range(first, node_samples[n]),
+            layers_[l]->parameter_gradient(own, input.row_range(first, node_samples[n]),
                                            delta.row_range(first, node_samples[n]), leaf, gradient);
             clear_gaps(l, gradient);
             first += node_samples[n];
         }
         sink.gradient_done(l);
         if (l > 0) {
-            // Nobody asks for the delta of the inputs, so the first layer's parameters are not read.
-            const auto own = parameters.layer(l, l > 1 ? std::optional(l - 1) : std::nullopt);
+            if (!early) fetch();
             const Matrix delta_below = work.delta(l - 1, x.rows);
-            layers_[l]->input_delta(own, delta, layers_[l - 1]->activation(), below, delta_below);
+            layers_[l]->input_delta(own, delta, input, layers_[l - 1]->activation(), below, delta_below);
             if (thin) mask_dropped(dropout_rate(l), input, delta_below);
         }
         sink.layer_done(l);

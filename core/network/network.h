@@ -87,6 +87,11 @@ class Network {
     [[nodiscard]] std::size_t inputs() const { return spec_.inputs; }
     [[nodiscard]] std::size_t outputs() const { return spec_.layers.back().units; }
     [[nodiscard]] std::size_t layer_count() const { return layers_.size(); }
+    /// Whether a backward pass reads the parameters of layer l: for its own gradient, or for the delta of the
+    /// layer below, which nobody asks of the first one.
+    [[nodiscard]] bool backward_reads(std::size_t l) const {
+        return l > 0 || layers_[l]->gradient_reads_parameters();
+    }
 
     /// Draws the first parameters of `range`. Shape: parameters (range.count).
     void initialise(std::uint64_t seed, ArenaRange range, std::span<float> parameters) const;

@@ -14,11 +14,13 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> kKinds{"dense"};
-constexpr std::array<std::string_view, 7> kAttributes{"units", "activation", "amplitude", "steepness",
-                                                      "init",  "dropout",    "scale"};
-constexpr std::array<std::string_view, 7> kActivations{"identity", "relu",      "sigmoid", "tanh",
-                                                       "step",     "saturated", "softmax"};
+constexpr std::array<std::string_view, 2> kKinds{"dense", "distance"};
+constexpr std::array<std::string_view, 8> kAttributes{"units", "activation", "amplitude", "steepness",
+                                                      "width", "init",       "dropout",   "scale"};
+/// In the order of ActivationKind, but for the last two places.
+constexpr std::array<std::string_view, 8> kActivations{"identity", "relu",      "sigmoid",  "tanh",
+                                                       "step",     "saturated", "gaussian", "softmax"};
+constexpr std::array<std::string_view, 2> kDistanceActivations{"gaussian", "identity"};
 constexpr std::array<std::string_view, 8> kInitialisers{"he",        "glorot",        "lecun",  "uniform",
                                                         "he_normal", "glorot_normal", "normal", "constant"};
 constexpr std::array<std::string_view, 6> kLosses{"cross_entropy",      "square_error",
@@ -62,9 +64,53 @@ float parse_dropout(std::string_view text) {
     return *value;
 }
 
-void set_activation(LayerSpec& layer, std::size_t which) {
+/// A distance layer's, the Gaussian where none is given.
+void set_distance_activation(LayerSpec& layer, std::optional<std::string_view> name) {
+    const bool gaussian = !name || choice("activation of a distance layer", *name, kDistanceActivations) == 0;
+    layer.activation.kind = gaussian ? ActivationKind::kGaussian : ActivationKind::kDistance;
+}
+
+void set_activation(LayerSpec& layer, std::optional<std::string_view> name) {
+    if (layer.kind == "distance") return set_distance_activation(layer, name);
+    if (!name) return;
+    const std::size_t which = choice("activation", *name, kActivations);
     layer.softmax = which == kActivations.size() - 1;
     if (!layer.softmax) layer.activation.kind = static_cast<ActivationKind>(which);
+    if (layer.activation.kind == ActivationKind::kGaussian) {
+        throw ConfigError(
+            "activation=gaussian is a function of a distance; give the layer the kind distance, as in "
+            "'distance units=5 width=0.5'");
+    }
+}
+
+std::string_view activation_name(const LayerSpec& layer) {
+    if (layer.softmax) return "softmax";
+    if (layer.activation.kind == ActivationKind::kDistance) return "identity";
+    return kActivations[static_cast<std::size_t>(layer.activation.kind)];
+}
+
+/// A Gaussian's, whose square and that one's inverse must be normal floats.
+float parse_width(std::string_view text) {
+    const float width = parse_parameter("width", text);
+    if (width < 1e-18F || width > 1e18F)
+        throw ConfigError(fmt::format("width={} must lie between 1e-18 and 1e18", text));
+    return width;
+}
+
+/// The laws of weights look at a layer's widths, which say nothing of where the centres should lie.
+void check_centres(Initialiser initialiser) {
+    if (initialiser == Initialiser::kUniform || initialiser == Initialiser::kNormal ||
+        initialiser == Initialiser::kConstant)
+        return;
+    throw ConfigError(
+        fmt::format("init={} is made for weights; the centres of a distance layer take init=uniform, "
+                    "init=normal or init=constant, with scale= as far as the inputs reach",
+                    kInitialisers[static_cast<std::size_t>(initialiser)]));
+}
+
+Initialiser default_initialiser(const LayerSpec& layer) {
+    if (layer.kind == "distance") return Initialiser::kUniform;
+    return layer.activation.kind == ActivationKind::kRelu ? Initialiser::kHe : Initialiser::kGlorot;
 }
 
 }  // namespace
@@ -88,7 +134,7 @@ LayerSpec parse_layer(std::string_view text) {
         }
     }
 
-    if (!given.contains("units")) throw ConfigError("a dense layer needs units=N");
+    if (!given.contains("units")) throw ConfigError(fmt::format("a {} layer needs units=N", layer.kind));
     const auto units = parse_number<std::size_t>(given["units"]);
     constexpr std::size_t kMostUnits = std::size_t{1} << 31;
     if (!units || *units == 0 || *units > kMostUnits) {
@@ -96,9 +142,8 @@ LayerSpec parse_layer(std::string_view text) {
             fmt::format("units={} must be a whole number from 1 to {}", given["units"], kMostUnits));
     }
     layer.units = *units;
-    if (given.contains("activation")) {
-        set_activation(layer, choice("activation", given["activation"], kActivations));
-    }
+    const auto activation = given.find("activation");
+    set_activation(layer, activation == given.end() ? std::nullopt : std::optional(activation->second));
     const ActivationKind kind = layer.activation.kind;
     if (given.contains("amplitude")) {
         if (kind != ActivationKind::kTanh) throw ConfigError("amplitude= belongs to activation=tanh alone");
@@ -110,22 +155,28 @@ LayerSpec parse_layer(std::string_view text) {
         }
         layer.activation.b = parse_parameter("steepness", given["steepness"]);
     }
+    if (given.contains("width")) {
+        if (kind != ActivationKind::kGaussian)
+            throw ConfigError("width= belongs to activation=gaussian alone");
+        layer.activation.b = parse_width(given["width"]);
+    }
     layer.initialiser = given.contains("init")
                             ? static_cast<Initialiser>(choice("initialiser", given["init"], kInitialisers))
-                        : kind == ActivationKind::kRelu ? Initialiser::kHe
-                                                        : Initialiser::kGlorot;
+                            : default_initialiser(layer);
+    if (layer.kind == "distance") check_centres(layer.initialiser);
     if (given.contains("scale")) layer.init_scale = parse_init_scale(layer.initialiser, given["scale"]);
     if (given.contains("dropout")) layer.dropout = parse_dropout(given["dropout"]);
     return layer;
 }
 
 std::string to_string(const LayerSpec& layer) {
-    const std::string_view activation =
-        layer.softmax ? "softmax" : kActivations[static_cast<std::size_t>(layer.activation.kind)];
-    std::string text = fmt::format("{} units={} activation={}", layer.kind, layer.units, activation);
+    std::string text =
+        fmt::format("{} units={} activation={}", layer.kind, layer.units, activation_name(layer));
     // {} prints the shortest digits that read back as the same float.
     if (layer.activation.a != 1.0F) text += fmt::format(" amplitude={}", layer.activation.a);
-    if (layer.activation.b != 1.0F) text += fmt::format(" steepness={}", layer.activation.b);
+    const bool gaussian = layer.activation.kind == ActivationKind::kGaussian;
+    if (layer.activation.b != 1.0F)
+        text += fmt::format(" {}={}", gaussian ? "width" : "steepness", layer.activation.b);
     text += fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
     if (layer.init_scale) text += fmt::format(" scale={}", *layer.init_scale);
     if (layer.dropout != 0.0F) text += fmt::format(" dropout={}", layer.dropout);

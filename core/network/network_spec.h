@@ -28,7 +28,7 @@ enum class Initialiser { kHe, kGlorot, kLecun, kUniform, kHeNormal, kGlorotNorma
 
 /// The output neurons' function is the layer's element-wise activation, or softmax over the whole row.
 struct LayerSpec {
-    std::string kind = "dense";
+    std::string kind = "dense";  ///< or "distance", whose potentials are ‖x − w‖
     std::size_t units = 0;
     Activation activation;
     bool softmax = false;
@@ -72,7 +72,8 @@ struct NetworkSpec {
 
 /// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
 /// activation: identity, relu, sigmoid, tanh, step, saturated, softmax; with amplitude= (tanh) and steepness=
-/// (sigmoid, tanh).
+/// (sigmoid, tanh). Of the kind distance: gaussian (the default) with width=, or identity; init: uniform (the
+/// default), normal or constant, of scale 1 where none is given.
 /// init: he, glorot, lecun, uniform, he_normal, glorot_normal, normal, constant; by default he for relu, else
 /// glorot; scale= for uniform, normal and constant. dropout: from 0, below 1.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.

@@ -30,6 +30,19 @@ std::vector<double> dense_potentials(const Network& network, std::size_t l,
     return xi;
 }
 
+/// ξ_j = √ Σ_i (x_i − w_ij)².
+std::vector<double> distances(const Network& network, std::size_t l, std::span<const double> parameters,
+                              std::span<const double> x) {
+    const ParameterBlock& centre = block_of(network, l, ".centre");
+    std::vector<double> xi(centre.cols, 0.0);
+    for (std::size_t i = 0; i < centre.rows; ++i) {
+        const std::span<const double> row = parameters.subspan(centre.offset + i * centre.cols, centre.cols);
+        for (std::size_t j = 0; j < row.size(); ++j) xi[j] += (x[i] - row[j]) * (x[i] - row[j]);
+    }
+    for (double& value : xi) value = std::sqrt(value);
+    return xi;
+}
+
 /// log Σ exp ξ over all c but `without`.
 double log_sum_exp(std::span<const double> xi, std::size_t without) {
     double top = -std::numeric_limits<double>::infinity();
@@ -78,6 +91,10 @@ double reference_activation(Activation f, double xi) {
             return xi < 0.0 ? 0.0 : 1.0;
         case ActivationKind::kSaturated:
             return std::clamp(xi, 0.0, 1.0);
+        case ActivationKind::kGaussian:
+            return std::exp(-xi * xi / (2.0 * b * b));
+        case ActivationKind::kDistance:
+            return xi;
     }
     throw std::logic_error("reference network: an activation it does not know");
 }
@@ -97,9 +114,14 @@ int smooth_piece(Activation f, double y) {
 std::vector<double> reference_layer(const Network& network, std::size_t l, std::span<const double> parameters,
                                     std::span<const double> x) {
     const LayerSpec& spec = network.spec().layers[l];
-    if (spec.kind != "dense")
+    std::vector<double> y;
+    if (spec.kind == "dense") {
+        y = dense_potentials(network, l, parameters, x);
+    } else if (spec.kind == "distance") {
+        y = distances(network, l, parameters, x);
+    } else {
         throw std::logic_error("reference network: no formula for layer kind " + spec.kind);
-    std::vector<double> y = dense_potentials(network, l, parameters, x);
+    }
     const bool potentials = l + 1 == network.layer_count() && is_cross_entropy(network.spec().loss);
     if (!potentials) {
         for (double& value : y) value = reference_activation(spec.activation, value);

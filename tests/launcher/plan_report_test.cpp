@@ -10,14 +10,12 @@ using namespace lockstep;
 namespace {
 
 /// 960-64-30 on 300 samples in batches of 128: leaves of 32, so 4 a batch; the last has 44 samples, so 2.
-PlanReport plan_on(std::size_t ranks, const std::vector<std::pair<std::string, std::string>>& more = {}) {
+PlanReport plan_on(std::size_t ranks, const std::vector<std::pair<std::string, std::string>>& more = {},
+                   const std::string& first_layer = "dense units=64 activation=relu") {
     std::vector<std::pair<std::string, std::string>> flags{
-        {"data.source", "alvinn"},
-        {"data.train_samples", "300"},
-        {"network.layer", "dense units=64 activation=relu"},
-        {"network.layer", "dense units=30 activation=softmax"},
-        {"training.epochs", "2"},
-        {"optimizer.learning_rate", "0.1"}};
+        {"data.source", "alvinn"},      {"data.train_samples", "300"},
+        {"network.layer", first_layer}, {"network.layer", "dense units=30 activation=softmax"},
+        {"training.epochs", "2"},       {"optimizer.learning_rate", "0.1"}};
     flags.insert(flags.end(), more.begin(), more.end());
     CommandInput input;
     input.options = resolve_options({{}, flags, {}});
@@ -118,6 +116,15 @@ TEST_CASE("plan: sharding divides state, then parameters and gradients, at the p
     CHECK(none.shards[2].sent_bytes_per_step == parameters.sent_bytes_per_step);
     CHECK(plan_on(4, {{"comm.reduction", "mpi"}}).shards.size() == 1);
     CHECK(plan_on(4, {{"training.arithmetic", "bf16"}}).shards.size() == 2);
+}
+
+TEST_CASE("plan: a first layer whose gradient reads its parameters is gathered for the backward pass, too") {
+    const PlanReport report =
+        plan_on(4, {{"comm.bucket_mib", "0.001"}, {"comm.shard", "parameters"}}, "distance units=64");
+    constexpr std::size_t kFirst_bytes = 960 * 64 * sizeof(float);
+    constexpr std::size_t kLast_bytes = (64 + 1) * 30 * sizeof(float);
+    const auto quarters = [](std::size_t bytes) { return (bytes + 63) / 64 * 64 / 4 * 3; };
+    CHECK(report.sent_bytes_per_step == 3 * quarters(kFirst_bytes) + 2 * quarters(kLast_bytes));
 }
 
 TEST_CASE("plan: steps end at whichever bound comes first, and smaller buckets are more") {

@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import test_promise
 from hosts import Hosts, Unavailable
-from program import MPIEXEC, PROGRAM, main, read_json_lines, run_command, user_environment
+from program import MPIEXEC, PROGRAM, REPOSITORY, main, read_json_lines, run_command, user_environment
 
 # The card's n is the number of weights and biases.
 INPUTS, OUTPUTS = 960, 30
@@ -78,6 +78,15 @@ class ThePromise(HostsTest):
         self.assert_equal_traces([(shard, how) for shard in shards
                                   for how in ({"hosts": (1, 1)}, {"hosts": (2, 1, 1)},
                                               {"hosts": (2, 2), "options": dealt_round})])
+
+    def test_a_first_layer_that_reads_its_parameters_going_backward_over_hosts(self):
+        config = REPOSITORY / "configs" / "rbf.ini"
+        short = ["--training.epochs", "0", "--training.max_steps", "20", "--comm.shard", "parameters"]
+        alone = self.digest(self.train(config, "alone", *short))
+        for number, (hosts, flags) in enumerate([((1, 1), []), ((2, 1, 1), ["--comm.bucket_mib", "0.00001"])]):
+            with self.subTest(hosts=hosts, flags=flags):
+                run = self.train(config, f"run{number}", *short, *flags, hosts=hosts)
+                self.assertEqual(self.digest(run), alone)
 
 
 class Traffic(HostsTest):

@@ -21,7 +21,8 @@ constexpr NamedFunction kFunctions[] = {
 constexpr Activation kActivations[] = {
     {ActivationKind::kIdentity, 1.0F, 1.0F}, {ActivationKind::kRelu, 1.0F, 1.0F},
     {ActivationKind::kSigmoid, 1.0F, 1.5F},  {ActivationKind::kTanh, 1.7159F, 0.6667F},
-    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F}};
+    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F},
+    {ActivationKind::kGaussian, 1.0F, 1.7F}, {ActivationKind::kDistance, 1.0F, 1.0F}};
 
 constexpr std::size_t kSizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 1000};
 

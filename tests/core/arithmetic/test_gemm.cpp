@@ -10,7 +10,8 @@ namespace {
 constexpr Activation kActivations[] = {
     {ActivationKind::kIdentity, 1.0F, 1.0F}, {ActivationKind::kRelu, 1.0F, 1.0F},
     {ActivationKind::kSigmoid, 1.0F, 1.5F},  {ActivationKind::kTanh, 1.7159F, 0.6667F},
-    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F}};
+    {ActivationKind::kStep, 1.0F, 1.0F},     {ActivationKind::kSaturated, 1.0F, 1.0F},
+    {ActivationKind::kGaussian, 1.0F, 1.7F}, {ActivationKind::kDistance, 1.0F, 1.0F}};
 
 /// Samples, inputs and outputs of one layer.
 struct Shape {

@@ -65,6 +65,20 @@ const std::vector<Problem> kProblems{
      {"dense units=7 activation=tanh", "dense units=4 activation=softmax"},
      Loss::kCrossEntropyBoth,
      false},
+    {"radial basis functions below a linear layer",
+     {"distance units=9 width=1.3", "dense units=3"},
+     Loss::kSquareError,
+     false},
+    {"radial basis functions above a dense layer, and as outputs",
+     {"dense units=7 activation=tanh", "distance units=6 width=0.9",
+      "distance units=3 init=normal scale=0.5"},
+     Loss::kSquareError,
+     false},
+    {"distances below softmax, classes",
+     {"distance units=7 activation=identity", "dense units=4 activation=softmax"},
+     Loss::kCrossEntropy,
+     true},
+    {"distances as outputs", {"distance units=3 activation=identity"}, Loss::kMeanSquareError, false},
     {"softmax of two classes, both terms",
      {"dense units=2 activation=softmax"},
      Loss::kCrossEntropyBoth,
@@ -383,11 +397,40 @@ TEST_CASE("a NaN in the gradient is no small error") {
     CHECK(std::isnan(blocks[0].error));
 }
 
-TEST_CASE("with dropout the gradient is that of the thinned network, also behind tanh") {
+TEST_CASE("a sample at a neuron's very centre has no gradient, and no NaN") {
     const ContractFloatMode mode;
+    for (const char* layer : {"distance units=1 width=2", "distance units=1 activation=identity"}) {
+        NetworkSpec spec;
+        spec.inputs = 2;
+        spec.layers = {parse_layer(layer)};
+        spec.loss = Loss::kSquareError;
+        const Network network(spec);
+        Workspace work(spec, 1);
+        const std::vector<float> centre{0.5F, -0.25F};
+        Buffer<float> w(network.layout().arena_size());
+        std::ranges::copy(centre, w.span().begin());
+        const std::vector<float> t{3.0F};
+        std::vector<SampleMetrics> metrics(1);
+        const ConstMatrix x(centre.data(), 1, 2);
+        network.forward(w.span(), x, work);
+        network.evaluate({{}, {t.data(), 1, 1}}, 1, work, metrics);
+        CHECK(metrics[0].loss > 0.0);
+        Buffer<float> gradient(w.size());
+        const NodeGradient node{1, gradient.span()};
+        network.backward(w.span(), x, kLeaf, {&node, 1}, work, [](std::size_t) {});
+        CHECK(gradient[0] == 0.0F);
+        CHECK(gradient[1] == 0.0F);
+    }
+}
+
+TEST_CASE("with dropout the gradient is that of the thinned network, also behind tanh and above distances") {
+    const ContractFloatMode mode;
+    const char* above = nullptr;
+    SUBCASE("dense") { above = "dense units=3"; }
+    SUBCASE("distances of what dropout leaves") { above = "distance units=3 width=1.5"; }
     NetworkSpec spec;
     spec.inputs = kInputs;
-    spec.layers = {parse_layer("dense units=7 activation=tanh dropout=0.4"), parse_layer("dense units=3")};
+    spec.layers = {parse_layer("dense units=7 activation=tanh dropout=0.4"), parse_layer(above)};
     spec.loss = Loss::kSquareError;
     spec.input_dropout = 0.3F;
     const Network network(spec);

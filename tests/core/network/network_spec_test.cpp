@@ -30,7 +30,9 @@ TEST_CASE("a layer's text reads back as the same layer") {
     for (const char* text : {"dense units=800 activation=relu", "dense activation=softmax units=10",
                              "dense units=3 activation=tanh amplitude=1.7159 steepness=0.66666669",
                              "dense units=4 activation=step", "dense units=4 activation=saturated init=lecun",
-                             "dense units=1", "dense units=2 activation=sigmoid steepness=3 init=lecun"}) {
+                             "distance units=5", "distance units=5 width=0.3 init=normal scale=2 dropout=0.1",
+                             "distance units=2 activation=identity init=constant", "dense units=1",
+                             "dense units=2 activation=sigmoid steepness=3 init=lecun"}) {
         const LayerSpec layer = parse_layer(text);
         CHECK(parse_layer(to_string(layer)) == layer);
     }
@@ -53,6 +55,47 @@ TEST_CASE("a misspelled layer names the rule and the nearest spelling") {
     CHECK(contains(error_of("dense units=3 activation=relu steepness=2"), "steepness="));
     CHECK(contains(error_of("dense units=3 activation=sigmoid amplitude=2"), "amplitude="));
     CHECK(contains(error_of("dense units=3 activation=tanh steepness=nan"), "positive"));
+}
+
+TEST_CASE("a distance layer has a Gaussian and centres drawn by their own laws, and says what it lacks") {
+    const LayerSpec layer = parse_layer("distance units=5 width=0.25");
+    CHECK(layer.activation == Activation{ActivationKind::kGaussian, 1.0F, 0.25F});
+    CHECK(layer.initialiser == Initialiser::kUniform);
+    CHECK(to_string(layer) == "distance units=5 activation=gaussian width=0.25 init=uniform");
+    CHECK(contains(error_of("distance"), "a distance layer needs units=N"));
+    CHECK(contains(error_of("distanse units=3"), "did you mean 'distance'"));
+    CHECK(contains(error_of("distance units=3 activation=gausian"), "did you mean 'gaussian'"));
+    CHECK(contains(error_of("distance units=3 activation=relu"), "valid: gaussian, identity"));
+    CHECK(contains(error_of("distance units=3 activation="), "valid: gaussian, identity"));
+    CHECK(contains(error_of("distance units=3 init=he"), "init=uniform"));
+    CHECK(contains(error_of("distance units=3 width=0"), "positive"));
+    CHECK(contains(error_of("distance units=3 width=1e-30"), "1e-18"));
+    CHECK(contains(error_of("distance units=3 activation=identity width=2"), "width="));
+    CHECK(contains(error_of("dense units=3 activation=tanh width=2"), "width="));
+    CHECK(contains(error_of("dense units=3 activation=gaussian"), "the kind distance"));
+
+    NetworkSpec spec;
+    spec.inputs = 3;
+    spec.loss = Loss::kSquareError;
+    spec.layers = {layer};
+    const Network network(spec);
+    REQUIRE(network.layout().blocks().size() == 1);
+    const ParameterBlock& centre = network.layout().blocks().front();
+    CHECK(centre.name == "layer0.centre");
+    CHECK(centre.rows == 3);
+    CHECK(centre.cols == 5);
+    CHECK(centre.role == ParameterRole::kOther);
+    std::vector<float> whole(network.layout().arena_size(), 7.0F);
+    network.initialise(3, whole);
+    // 15 values in [-1, 1), the scale where none is given, and a gap.
+    CHECK(std::ranges::all_of(std::span(whole).first(15), [](float w) { return std::fabs(w) <= 1.0F; }));
+    CHECK(*std::ranges::max_element(std::span(whole).first(15)) > 0.5F);
+    CHECK(whole[15] == 0.0F);
+    std::vector<float> slice(6);
+    network.initialise(3, {5, 6}, slice);
+    CHECK(std::equal(slice.begin(), slice.end(), whole.begin() + 5));
+    spec.loss = Loss::kCrossEntropy;
+    CHECK_THROWS_AS(check(spec), ConfigError);
 }
 
 TEST_CASE("the perceptron's rule takes one layer of unit steps and nothing else") {
