@@ -7,6 +7,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands.h"
+#include "launcher/ensemble.h"
 #include "launcher/evaluation.h"
 #include "launcher/forward_run.h"
 #include "launcher/prepare.h"
@@ -50,6 +51,29 @@ std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& s
     return rows;
 }
 
+/// Several networks' common answers.
+int eval_together(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                  const std::vector<std::filesystem::path>& models) {
+    const Ensemble ensemble = agree(comm, [&] {
+        return Ensemble(models, prepared, input.config.training.arithmetic, combination(input));
+    });
+    const Dataset& set = *agree(comm, [&] { return &scored_set(input, prepared.data); });
+    const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
+    if (comm.rank() != 0) return static_cast<int>(ExitCode::kDone);
+    if (input.json) {
+        nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set.size()}};
+        if (score.loss) json["loss"] = *score.loss;
+        if (score.accuracy) json["accuracy"] = *score.accuracy;
+        fmt::print("{}\n", json.dump());
+        return static_cast<int>(ExitCode::kDone);
+    }
+    fmt::print("{}", input.set);
+    if (score.loss) fmt::print(" loss {:.6f}", *score.loss);
+    if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    fmt::print("  ({} samples, {} models, {})\n", set.size(), models.size(), input.vote ? "vote" : "average");
+    return static_cast<int>(ExitCode::kDone);
+}
+
 void print(const CommandInput& input, const Score& score, const std::vector<TableRow>& rows) {
     if (input.json) {
         nlohmann::json json{{"set", input.set}, {"loss", score.loss}, {"samples", score.samples}};
@@ -74,7 +98,9 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
 
 int command_eval(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    const auto trained = agree(comm, [&] { return open_trained(input, prepared); });
+    const auto models = agree(comm, [&] { return model_files(input.models); });
+    if (models.size() > 1) return eval_together(comm, input, prepared, models);
+    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
     const Dataset* set = agree(comm, [&] { return &scored_set(input, prepared.data); });
     WholeArena parameters(trained->network().layout(), trained->parameters());
     const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);

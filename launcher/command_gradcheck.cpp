@@ -135,7 +135,7 @@ int command_gradcheck(const CommandInput& input) {
     }
     const Arithmetic arithmetic = input.config.training.arithmetic;
     Checked checked;
-    if (input.model.empty()) {
+    if (input.models.empty()) {
         Network network(prepared.network, arithmetic);
         Buffer<float> parameters(network.layout().arena_size());
         network.initialise(input.config.training.seed, parameters.span());
@@ -143,7 +143,7 @@ int command_gradcheck(const CommandInput& input) {
         network.pack(parameters.span());
         checked = check(input, network, parameters.span(), *prepared.data.train);
     } else {
-        const TrainedNetwork trained(input.model, prepared.network, arithmetic);
+        const TrainedNetwork trained(input.models.front(), prepared.network, arithmetic);
         checked = check(input, trained.network(), trained.parameters(), *prepared.data.train);
     }
     const bool passed = std::ranges::all_of(checked.blocks, [&](const BlockCheck& block) {

@@ -23,14 +23,23 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing else"};
-constexpr OwnFlag kModel{"model", "FILE", "the model file; network.weights where not given"};
+constexpr OwnFlag kModel{
+    "model", "FILE",
+    "the model file, or the run directory of train or bag; several times: networks that answer "
+    "together; network.weights where not given",
+    false, true};
+constexpr OwnFlag kCombine{
+    "combine", "average|vote",
+    "several models: the mean of their outputs, or a vote for each one's class; average where not "
+    "given"};
 
 constexpr std::array kTrainFlags{kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
-constexpr std::array kEvalFlags{kModel, kSet, kJson};
+constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
 constexpr std::array kPredictFlags{
-    kModel, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true}, kSet, kJson};
+    kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
+    kSet, kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
@@ -58,6 +67,10 @@ constexpr std::array kJsonAlone{kJson};
 constexpr std::array kSubcommands{
     Subcommand{"train", "CONFIG", "train a network; alone or under mpirun", kTrainFlags, true,
                Where::kAllRanks},
+    Subcommand{"crossval", "CONFIG", "k-fold cross-validation: train and judge once for every fold",
+               kTrainFlags, true, Where::kAllRanks},
+    Subcommand{"bag", "CONFIG", "train networks on bootstrap samples, for eval and predict to combine",
+               kTrainFlags, true, Where::kAllRanks},
     Subcommand{"eval", "CONFIG", "loss and accuracy of a model", kEvalFlags, true, Where::kAllRanks},
     Subcommand{"predict", "CONFIG", "a model's prediction for every sample", kPredictFlags, true,
                Where::kAllRanks},
@@ -210,7 +223,8 @@ void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, cons
 void set_flag(CommandInput& input, const std::string& name, const std::string& value) {
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
-    if (name == "model") input.model = value;
+    if (name == "model") input.models.emplace_back(value);
+    if (name == "combine") input.vote = one_of(name, value, {"average", "vote"}) == "vote";
     if (name == "out") input.out = value;
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
@@ -272,10 +286,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         if (option.position_key >= 0) {
             if (value.starts_with('-') && value.size() > 1) throw_unknown_flag(*line.subcommand, value);
             line.input.positional.emplace_back(value);
-        } else if (find_flag(*line.subcommand, option.string_key) == nullptr) {
+        } else if (const OwnFlag* flag = find_flag(*line.subcommand, option.string_key); flag == nullptr) {
             line.config_flags.emplace_back(option.string_key, value);
         } else {
-            if (std::ranges::find(seen, option.string_key) != seen.end()) {
+            if (!flag->repeated && std::ranges::find(seen, option.string_key) != seen.end()) {
                 throw ConfigError(
                     fmt::format("--{} is given twice; remove one of the two", option.string_key));
             }

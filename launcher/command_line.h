@@ -18,6 +18,7 @@ struct OwnFlag {
     std::string_view value;  ///< what it takes, for the help: "FILE"; empty for a switch
     std::string_view help;
     bool required = false;
+    bool repeated = false;  ///< may be given several times
 };
 
 /// Which processes of an mpirun run a subcommand.

@@ -161,6 +161,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
 
 int command_plan(const CommandInput& input) {
     const Prepared prepared = prepare(input);
+    check_stopping(input.config, input.options, prepared.data.validation != nullptr);
     choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
     const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;
     const PlanReport report = make_plan(input.config, prepared.network, *prepared.data.train, ranks);

@@ -10,6 +10,7 @@
 #include "core/data/batch_plan.h"
 #include "launcher/atomic_file.h"
 #include "launcher/commands.h"
+#include "launcher/ensemble.h"
 #include "launcher/forward_run.h"
 #include "launcher/prepare.h"
 #include "launcher/trained_network.h"
@@ -45,14 +46,38 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
     return text;
 }
 
+/// The same of several networks' common answers.
+std::string predictions(const Communicator& comm, const Ensemble& ensemble, const Dataset& set,
+                        std::size_t leaf) {
+    Answers answers = ensemble.answer(comm, set, leaf);
+    std::string text;
+    for (std::size_t r = 0; r < answers.shard.samples; ++r) {
+        append_prediction(text, answers.matrix().row(r), set.classes() > 0);
+    }
+    return text;
+}
+
+/// The lines of every rank.
+std::vector<std::string> predict(const Communicator& comm, const CommandInput& input,
+                                 const Prepared& prepared, const Dataset& set) {
+    const auto models = agree(comm, [&] { return model_files(input.models); });
+    const std::size_t leaf = input.config.training.leaf;
+    if (models.size() > 1) {
+        const Ensemble ensemble = agree(comm, [&] {
+            return Ensemble(models, prepared, input.config.training.arithmetic, combination(input));
+        });
+        return comm.allgather(predictions(comm, ensemble, set, leaf));
+    }
+    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
+    return comm.allgather(predictions(comm, *trained, set, leaf));
+}
+
 }  // namespace
 
 int command_predict(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    const auto trained = agree(comm, [&] { return open_trained(input, prepared); });
     const Dataset& set = *agree(comm, [&] { return &chosen_set(input, prepared.data); });
-    const std::vector<std::string> shares =
-        comm.allgather(predictions(comm, *trained, set, input.config.training.leaf));
+    const std::vector<std::string> shares = predict(comm, input, prepared, set);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         AtomicFile file(input.out);

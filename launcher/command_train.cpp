@@ -1,139 +1,20 @@
 // `lockstep train`: from a configuration to a run directory with a model.
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "comm/agreement.h"
-#include "core/arithmetic/instruction_set.h"
 #include "launcher/commands.h"
-#include "launcher/model_file.h"
-#include "launcher/prepare.h"
-#include "launcher/target_range.h"
-#include "launcher/trainer.h"
-#include "launcher/version.h"
+#include "launcher/training_run.h"
 
 namespace lockstep {
 
-namespace {
-
-/// Rank 0 opens the run directory, once nothing can be refused any more; the others get none.
-std::optional<RunLog> open_log(const Communicator& comm, const CommandInput& input, const Trainer& trainer,
-                               const DataSets& data) {
-    return agree(comm, [&]() -> std::optional<RunLog> {
-        if (comm.rank() != 0) return std::nullopt;
-        const auto dir = choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
-        RunFacts facts;
-        facts.ranks = comm.size();
-        facts.hosts = comm.hosts();
-        facts.threads = input.config.training.threads;
-        facts.train_data = data.train->description();
-        facts.test_data = data.test->description();
-        if (data.validation) {
-            facts.validation_data = data.validation->description();
-            facts.validation_digest = data.validation->digest();
-        }
-        facts.train_digest = data.train->digest();
-        facts.test_digest = data.test->digest();
-        facts.parameter_count = trainer.network().layout().parameter_count();
-        facts.steps_per_epoch = trainer.plan().steps_per_epoch();
-        facts.promise_kept = input.config.comm.reduction == Reduction::kTree;
-        return RunLog(dir, input.options, facts);
-    });
-}
-
-void say_what_differs(Journal& journal, const Communicator& comm, const Config& config,
-                      const BatchPlan& plan) {
-    const std::size_t leaves = plan.batch(0, 0).leaves;
-    if (comm.size() > leaves) {
-        journal.warn(fmt::format(
-            "{} ranks share {} leaves, so ranks {} to {} have no samples; use at most {} ranks, a "
-            "larger training.global_batch or a smaller training.leaf",
-            comm.size(), leaves, leaves, comm.size() - 1, leaves));
-    }
-    if (config.comm.reduction == Reduction::kMpi) {
-        journal.warn(
-            "comm.reduction = mpi: MPI chooses the order of the sums, so the promise of equal bits on any "
-            "number of ranks does not hold for this run");
-    }
-    if (config.comm.compression != Compression::kNone) {
-        journal.warn(
-            fmt::format("comm.compression = {}: the numbers, though still equal for any number of ranks, "
-                        "differ from those "
-                        "of gradients that are not compressed",
-                        to_string(config.comm.compression)));
-    }
-    if (config.training.arithmetic == Arithmetic::kFp32Amx && instruction_set() != InstructionSet::kAmx) {
-        journal.warn(
-            "training.arithmetic = fp32_amx: without AMX, here, it takes several times as long as fp32; the "
-            "bits "
-            "are those of a run with AMX");
-    }
-}
-
-void save(const std::filesystem::path& path, const Config& config, const DataSets& data, Trainer& trainer,
-          const RunPosition& at) {
-    ModelRecord record;
-    record.network = trainer.network().spec();
-    record.data_source = config.data.source;
-    record.classes = data.train->classes();
-    record.seed = config.training.seed;
-    record.step = at.step;
-    record.epoch = at.epoch;
-    record.optimizer = config.optimizer.name;
-    record.lockstep_version = kVersion;
-    write_model(path, std::move(record), trainer.network().layout(), trainer.parameters());
-}
-
-nlohmann::json to_json(const TrainingResult& result, const RunLog& log) {
-    nlohmann::json json{{"run_dir", log.dir().string()},
-                        {"model", log.model_path().string()},
-                        {"digest", result.digest.hex()},
-                        {"epoch", result.at.epoch},
-                        {"stopped_by", to_string(result.ending.reason)},
-                        {"step", result.at.step},
-                        {"samples", result.at.samples},
-                        {"seconds", result.seconds}};
-    const auto add = [&](const char* set, const std::optional<Score>& score) {
-        if (!score) return;
-        json[fmt::format("{}_loss", set)] = score->loss;
-        if (score->accuracy) json[fmt::format("{}_accuracy", set)] = *score->accuracy;
-    };
-    if (result.ending.best_epoch > 0) json["best_epoch"] = result.ending.best_epoch;
-    add("train", result.train);
-    add("validation", result.validation);
-    add("test", result.test);
-    return json;
-}
-
-}  // namespace
-
 int command_train(Communicator& comm, const CommandInput& input) {
-    const Config& config = input.config;
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    Trainer trainer(comm, config, prepared.network, prepared.data, prepared.weights);
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
-    Journal journal(progress, open_log(comm, input, trainer, prepared.data), config.run.log_every);
-    say_what_differs(journal, comm, config, trainer.plan());
-    if (comm.rank() == 0) {
-        const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
-        if (!advice.empty()) journal.warn(advice);
-    }
-
-    const TrainingResult result = trainer.train(journal);
-
-    agree(comm, [&] {
-        if (comm.rank() != 0) {
-            // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.network().layer_count(), [](auto, auto) {});
-            return;
-        }
-        const RunLog& log = *journal.log();
-        save(log.model_path(), config, prepared.data, trainer, result.of_model);
-        journal.line(fmt::format("{}  {}", result.digest.hex(), log.model_path().string()));
-        if (input.json) fmt::print("{}\n", to_json(result, log).dump());
-    });
+    const FinishedRun run = run_training(comm, {input.config, input.options, prepared, ""}, progress);
+    progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
+    if (comm.rank() == 0 && input.json) fmt::print("{}\n", to_json(run).dump());
     return static_cast<int>(ExitCode::kDone);
 }
 

@@ -27,14 +27,15 @@ struct GradcheckInput {
 struct CommandInput {
     std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
     bool json = false;                              ///< one JSON object on stdout and nothing else
-    std::filesystem::path model;                    ///< --model FILE
-    std::filesystem::path out;                      ///< --out FILE
-    std::string set = "test";                       ///< --set train|validation|test
-    std::string format;                             ///< --format safetensors|npz
-    std::size_t ranks = 0;                          ///< --ranks N; 0: not given
-    bool layers = false;                            ///< --layers
-    BenchInput bench;                               ///< of `bench`, whose flags are its own
-    GradcheckInput gradcheck;                       ///< of `gradcheck`, likewise
+    std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
+    bool vote = false;                          ///< --combine vote
+    std::filesystem::path out;                  ///< --out FILE
+    std::string set = "test";                   ///< --set train|validation|test
+    std::string format;                         ///< --format safetensors|npz
+    std::size_t ranks = 0;                      ///< --ranks N; 0: not given
+    bool layers = false;                        ///< --layers
+    BenchInput bench;                           ///< of `bench`, whose flags are its own
+    GradcheckInput gradcheck;                   ///< of `gradcheck`, likewise
 
     ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
     Config config;
@@ -42,6 +43,8 @@ struct CommandInput {
 
 // On every rank of the communicator; each returns the same code on all.
 int command_train(Communicator& communicator, const CommandInput& input);
+int command_crossval(Communicator& communicator, const CommandInput& input);
+int command_bag(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);
 int command_predict(Communicator& communicator, const CommandInput& input);
 int command_bench(Communicator& communicator, const CommandInput& input);

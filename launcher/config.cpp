@@ -120,21 +120,11 @@ void refuse_steps(const ResolvedOptions& options, const NetworkSpec& network) {
     }
 }
 
-/// What watches the validation loss needs one; the gradient's norm needs the whole gradient on a rank.
 void refuse_blind_stops(const ResolvedOptions& options, const TrainingConfig& training) {
-    const std::string_view watcher = training.patience > 0 ? "training.patience" : "training.keep";
-    const auto refuse = [&](std::string_view reason) {
-        throw ConfigError(fmt::format("{}: {}", options.place(watcher), reason));
-    };
-    if (training.patience > 0 || training.keep_best) {
-        if (options.text("data.split") == "none") {
-            refuse(
-                "goes by the validation loss, but there is no validation part; set data.split, as in 80/20");
-        }
-        if (options.text("run.evaluate_every") == "0") {
-            refuse(
-                "goes by the validation loss, which run.evaluate_every = 0 measures only at the end; set 1");
-        }
+    if (training.watches_validation() && options.text("run.evaluate_every") == "0") {
+        throw ConfigError(fmt::format(
+            "{}: goes by the validation loss, which run.evaluate_every = 0 measures only at the end; set 1",
+            options.place(training.patience > 0 ? "training.patience" : "training.keep")));
     }
     if (training.stop_gradient > 0.0 && options.text("comm.shard") != "none") {
         throw ConfigError(fmt::format(
@@ -413,6 +403,10 @@ Config make_config(const ResolvedOptions& options) {
                    .keep = number<double>(options, "comm.keep"),
                    .bucket_mib = number<double>(options, "comm.bucket_mib"),
                    .check_every = count(options, "comm.check_every")};
+    config.resampling = {.folds = count(options, "resampling.folds"),
+                         .bags = count(options, "resampling.bags"),
+                         .groups = count(options, "resampling.groups"),
+                         .seed = number<std::uint64_t>(options, "resampling.seed")};
     config.run = {.dir = options.text("run.dir"),
                   .overwrite = options.text("run.overwrite") == "true",
                   .evaluate_every = count(options, "run.evaluate_every"),
@@ -452,6 +446,13 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
                                       options.place("training.global_batch"), train.size(), train.size()));
     }
     return network;
+}
+
+void check_stopping(const Config& config, const ResolvedOptions& options, bool has_validation) {
+    if (!config.training.watches_validation() || has_validation) return;
+    throw ConfigError(fmt::format(
+        "{}: goes by the validation loss, but there is no validation part; set data.split, as in 80/20",
+        options.place(config.training.patience > 0 ? "training.patience" : "training.keep")));
 }
 
 std::size_t default_threads() {

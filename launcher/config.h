@@ -35,6 +35,7 @@ struct TrainingConfig {
     double stop_gradient = 0.0;  ///< norm of a batch's mean gradient to stop at; 0: never
     bool keep_best = false;      ///< the parameters of the lowest validation loss, not the last ones
 
+    [[nodiscard]] bool watches_validation() const { return patience > 0 || keep_best; }
     /// Steps of the whole run, 0 where it only initialises.
     [[nodiscard]] std::size_t steps(std::size_t steps_per_epoch) const;
 };
@@ -49,6 +50,15 @@ struct CommConfig {
 
     /// Bytes of a bucket, at least one value.
     [[nodiscard]] std::size_t bucket_bytes() const;
+};
+
+/// Of the subcommands that train several networks of one configuration.
+struct ResamplingConfig {
+    std::size_t folds = 0;  ///< of crossval
+    std::size_t bags = 0;   ///< networks of bag
+    std::size_t groups =
+        0;  ///< of ranks, each with a network of its own; 0: as many as there are networks or ranks
+    std::uint64_t seed = 1;
 };
 
 struct RunConfig {
@@ -70,6 +80,7 @@ struct Config {
     RegularisationOptions regularisation;
     LearningRateOptions learning_rate;
     CommConfig comm;
+    ResamplingConfig resampling;
     RunConfig run;
 };
 
@@ -81,6 +92,9 @@ Config make_config(const ResolvedOptions& options);
 /// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
 NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
                                const Dataset& test);
+
+/// Whether there is a validation part for what goes by its loss. Throws ConfigError naming key and origin.
+void check_stopping(const Config& config, const ResolvedOptions& options, bool has_validation);
 
 /// OMP_NUM_THREADS, whose first number is the outermost level's, or 1: what training.threads = 0 means.
 std::size_t default_threads();

@@ -92,6 +92,8 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
     if (name == "train") return command_train(comm, input);
+    if (name == "crossval") return command_crossval(comm, input);
+    if (name == "bag") return command_bag(comm, input);
     if (name == "eval") return command_eval(comm, input);
     if (name == "predict") return command_predict(comm, input);
     if (name == "bench") return command_bench(comm, input);

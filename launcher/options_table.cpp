@@ -337,6 +337,14 @@ const std::array kTable{
     whole("comm.check_every", "100", 0, kMostWhole,
           "steps between comparisons of the replicas' digests; 0: only at the end"),
 
+    whole("resampling.folds", "10", 2, kMostWhole,
+          "crossval: parts of the training set, each judged by once"),
+    whole("resampling.bags", "10", 1, 1 << 20,
+          "bag: networks, each on a bootstrap sample of the training set"),
+    whole("resampling.groups", "0", 0, kMostWhole,
+          "groups of ranks, each at work on one network at a time; 0: as many as ranks or networks"),
+    whole("resampling.seed", "1", 0, kMostSeed, "what folds and bootstrap samples are drawn from"),
+
     text("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
     OptionSpec{.key = "run.overwrite",
                .kind = kSwitch,

@@ -53,6 +53,10 @@ Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
               {"promise_kept", facts.promise_kept},
               {"configuration", options.config_name()},
               {"options", to_json(options)}};
+    if (!facts.member.empty()) {
+        json["member"] = facts.member;
+        json["seed"] = facts.seed;
+    }
     if (!facts.validation_data.empty()) {
         json["validation_data"] = {{"description", facts.validation_data},
                                    {"digest", facts.validation_digest}};

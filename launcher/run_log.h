@@ -19,6 +19,8 @@ namespace lockstep {
 /// What run.json says besides the resolved configuration. The fields every build knows are added by RunLog:
 /// lockstep's version, compiler, MPI library, instruction set, CPU model.
 struct RunFacts {
+    std::string member;      ///< which of several networks of the configuration; "": the only one
+    std::uint64_t seed = 1;  ///< which it is drawn from, where there are several
     std::size_t ranks = 1;
     std::vector<std::string> hosts;  ///< (ranks)
     std::size_t threads = 1;         ///< per rank

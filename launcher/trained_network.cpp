@@ -24,10 +24,11 @@ TrainedNetwork::TrainedNetwork(const NetworkSpec& spec, Arithmetic arithmetic,
     network_.pack(this->parameters());
 }
 
-std::unique_ptr<TrainedNetwork> open_trained(const CommandInput& input, const Prepared& prepared) {
+std::unique_ptr<TrainedNetwork> open_trained(std::span<const std::filesystem::path> models,
+                                             const CommandInput& input, const Prepared& prepared) {
     const Arithmetic arithmetic = input.config.training.arithmetic;
-    if (!input.model.empty()) {
-        return std::make_unique<TrainedNetwork>(input.model, prepared.network, arithmetic);
+    if (!models.empty()) {
+        return std::make_unique<TrainedNetwork>(models.front(), prepared.network, arithmetic);
     }
     if (prepared.weights.empty()) {
         throw ConfigError(

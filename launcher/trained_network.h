@@ -28,8 +28,9 @@ class TrainedNetwork {
     Buffer<float> parameters_;
 };
 
-/// What eval and predict use: --model, else network.weights. Throws ConfigError where neither is given, and
-/// as the constructor. Not collective.
-std::unique_ptr<TrainedNetwork> open_trained(const CommandInput& input, const Prepared& prepared);
+/// What eval and predict of one network use: the first of `models`, else network.weights. Throws ConfigError
+/// where neither is given, and as the constructor. Not collective.
+std::unique_ptr<TrainedNetwork> open_trained(std::span<const std::filesystem::path> models,
+                                             const CommandInput& input, const Prepared& prepared);
 
 }  // namespace lockstep

@@ -16,6 +16,8 @@ enum class RandomPurpose : std::uint32_t {
     kDropout = 5,
     kAugmentation = 6,
     kSplit = 16,
+    kFolds = 17,
+    kBootstrap = 18,
     kGradientCheck = 32,
 };
 

@@ -26,7 +26,7 @@ TEST_CASE("command line: files, own flags and keys of the configuration") {
     CHECK(line.subcommand->name == "predict");
     REQUIRE(line.input.positional.size() == 1);
     CHECK(line.input.positional[0] == "c.ini");
-    CHECK(line.input.model == "m");
+    CHECK(line.input.models == std::vector<std::filesystem::path>{"m"});
     CHECK(line.input.out == "p.csv");
     CHECK(line.input.set == "train");
     CHECK(line.input.json);
