@@ -8,6 +8,7 @@
 #include "comm/agreement.h"
 #include "launcher/commands.h"
 #include "launcher/ensemble.h"
+#include "launcher/eval_digraph.h"
 #include "launcher/evaluation.h"
 #include "launcher/forward_run.h"
 #include "launcher/prepare.h"
@@ -97,6 +98,7 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
 }  // namespace
 
 int command_eval(Communicator& comm, const CommandInput& input) {
+    if (!input.config.digraph.empty()) return eval_digraph(comm, input);
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
     const auto models = agree(comm, [&] { return model_files(input.models); });
     if (models.size() > 1) return eval_together(comm, input, prepared, models);

@@ -372,6 +372,20 @@ void check_data_keys(const ResolvedOptions& options) {
     }
 }
 
+/// A digraph is not trained, so that keys of training would have no effect.
+void refuse_keys_beside_digraph(const ResolvedOptions& options) {
+    for (const ResolvedOption& option : options.all()) {
+        const std::string_view key = option.key;
+        if (!options.given(key) || key.starts_with("data.") || key.starts_with("network.digraph")) continue;
+        if (option.values.front().origin.starts_with("variable ")) continue;
+        throw ConfigError(
+            fmt::format("{}: has no effect with network.digraph, which has its own neurons and is run by "
+                        "lockstep eval alone; "
+                        "remove one of the two",
+                        options.place(key)));
+    }
+}
+
 }  // namespace
 
 std::size_t TrainingConfig::steps(std::size_t steps_per_epoch) const {
@@ -389,6 +403,17 @@ Config make_config(const ResolvedOptions& options) {
     Config config;
     config.name = options.config_name();
     config.data = make_data(options);
+    config.digraph = options.text("network.digraph");
+    config.digraph_steps = count(options, "network.digraph_steps");
+    if (!config.digraph.empty()) {
+        refuse_keys_beside_digraph(options);
+        return config;
+    }
+    if (options.given("network.digraph_steps")) {
+        throw ConfigError(
+            fmt::format("{}: has no effect without network.digraph; set that, or remove the key",
+                        options.place("network.digraph_steps")));
+    }
     config.augmentation = make_augmentation(options);
     config.network = make_network(options);
     config.weights = options.text("network.weights");

@@ -75,6 +75,9 @@ struct Config {
     AugmentationOptions augmentation;
     NetworkSpec network;            ///< inputs is 0 until the data is open
     std::filesystem::path weights;  ///< network.weights; empty: none
+    std::filesystem::path digraph;  ///< network.digraph, for eval alone; empty: none. With one, all but the
+                                    ///< data is as it is by default, and there are no layers
+    std::size_t digraph_steps = 0;
     TrainingConfig training;
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;

@@ -19,7 +19,10 @@ std::string flag_line(std::string_view name, std::string_view help) {
 std::string key_help(const OptionSpec& spec) {
     std::string text(spec.help);
     if (spec.kind != OptionKind::kText && spec.kind != OptionKind::kLayer) text += "; " + rule_text(spec);
-    if (spec.required) return text + (spec.repeated ? " (required, repeated in order)" : " (required)");
+    if (spec.required) {
+        return fmt::format("{} (required{}{})", text, spec.repeated ? ", repeated in order" : "",
+                           spec.unless.empty() ? "" : fmt::format(", but with {}", spec.unless));
+    }
     return spec.default_text.empty() ? text : fmt::format("{} (default {})", text, spec.default_text);
 }
 

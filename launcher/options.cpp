@@ -9,6 +9,7 @@
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
 #include <iterator>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 
@@ -126,6 +127,15 @@ std::vector<OptionValue> values_of(const OptionSpec& spec, const Given& given) {
     return values;
 }
 
+/// Whether the source of the highest precedence that gives the key gives it a value.
+bool has_value(std::string_view key, std::span<const Given> all_given) {
+    for (const Given& given : all_given) {
+        const auto found = std::ranges::find(given, key, &Given::value_type::first);
+        if (found != given.end()) return !found->second.text.empty();
+    }
+    return false;
+}
+
 }  // namespace
 
 const ResolvedOption& ResolvedOptions::at(std::string_view key) const {
@@ -164,7 +174,7 @@ ResolvedOptions resolve_options(const OptionSources& sources) {
             if (option.values.empty()) option.values = std::move(values);
         }
         if (option.values.empty()) {
-            if (spec.required) {
+            if (spec.required && (spec.unless.empty() || !has_value(spec.unless, all_given))) {
                 throw ConfigError(fmt::format(
                     "{} is not given; it is {}: {}. Set it in {}, or by --{}", spec.key, rule_text(spec),
                     spec.help,

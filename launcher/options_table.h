@@ -30,10 +30,11 @@ struct OptionSpec {
     std::span<const std::string_view> choices = {};
     double least = 0.0;
     double most = 0.0;
-    bool above = false;     ///< `least` itself is not allowed
-    bool below = false;     ///< `most` itself is not allowed
-    bool required = false;  ///< has no default
-    bool repeated = false;  ///< may be given several times, in order
+    bool above = false;            ///< `least` itself is not allowed
+    bool below = false;            ///< `most` itself is not allowed
+    bool required = false;         ///< has no default
+    bool repeated = false;         ///< may be given several times, in order
+    std::string_view unless = {};  ///< a required key is not, where this one is given
 };
 
 /// All keys, section by section.

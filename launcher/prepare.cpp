@@ -1,5 +1,7 @@
 #include "launcher/prepare.h"
 
+#include <fmt/format.h>
+
 #include "core/arithmetic/threads.h"
 #include "core/error.h"
 #include "launcher/config.h"
@@ -8,6 +10,11 @@
 namespace lockstep {
 
 Prepared prepare(const CommandInput& input) {
+    if (!input.config.digraph.empty()) {
+        throw ConfigError(fmt::format(
+            "{}: a network with cycles is not trained and has no model file; lockstep eval alone runs it",
+            input.options.place("network.digraph")));
+    }
     set_thread_count(static_cast<int>(input.config.training.threads));
     Prepared prepared;
     prepared.data = open_data(input.config.data);

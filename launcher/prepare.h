@@ -16,7 +16,8 @@ struct Prepared {
 };
 
 /// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets
-/// the number of threads. Throws ConfigError and DataError. Not collective.
+/// the number of threads. Throws ConfigError, also where the configuration has a digraph, and DataError. Not
+/// collective.
 Prepared prepare(const CommandInput& input);
 
 /// The set that --set names. Throws ConfigError where there is no validation part.
