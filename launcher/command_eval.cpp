@@ -19,12 +19,12 @@ namespace lockstep {
 namespace {
 
 /// The set that --set names; it must have targets to be scored against.
-const Dataset& scored_set(const CommandInput& input, const DataSets& data) {
-    const Dataset& set = chosen_set(input, data);
-    if (!set.has_targets()) {
+const std::shared_ptr<const Dataset>& scored_set(const CommandInput& input, const DataSets& data) {
+    const std::shared_ptr<const Dataset>& set = chosen_set(input, data);
+    if (!set->has_targets()) {
         throw DataError(
             fmt::format("{}: there are no labels to score against; use lockstep predict, or --set train",
-                        set.description()));
+                        set->description()));
     }
     return set;
 }
@@ -55,14 +55,13 @@ std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& s
 /// Several networks' common answers.
 int eval_together(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
                   const std::vector<std::filesystem::path>& models) {
-    const Ensemble ensemble = agree(comm, [&] {
-        return Ensemble(models, prepared, input.config.training.arithmetic, combination(input));
-    });
-    const Dataset& set = *agree(comm, [&] { return &scored_set(input, prepared.data); });
+    const Ensemble ensemble =
+        agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+    const std::shared_ptr<const Dataset> set = agree(comm, [&] { return scored_set(input, prepared.data); });
     const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
     if (comm.rank() != 0) return static_cast<int>(ExitCode::kDone);
     if (input.json) {
-        nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set.size()}};
+        nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set->size()}};
         if (score.loss) json["loss"] = *score.loss;
         if (score.accuracy) json["accuracy"] = *score.accuracy;
         fmt::print("{}\n", json.dump());
@@ -71,7 +70,8 @@ int eval_together(const Communicator& comm, const CommandInput& input, const Pre
     fmt::print("{}", input.set);
     if (score.loss) fmt::print(" loss {:.6f}", *score.loss);
     if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    fmt::print("  ({} samples, {} models, {})\n", set.size(), models.size(), input.vote ? "vote" : "average");
+    fmt::print("  ({} samples, {} models, {})\n", set->size(), models.size(),
+               input.vote ? "vote" : "average");
     return static_cast<int>(ExitCode::kDone);
 }
 
@@ -103,7 +103,7 @@ int command_eval(Communicator& comm, const CommandInput& input) {
     const auto models = agree(comm, [&] { return model_files(input.models); });
     if (models.size() > 1) return eval_together(comm, input, prepared, models);
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
-    const Dataset* set = agree(comm, [&] { return &scored_set(input, prepared.data); });
+    const auto set = agree(comm, [&] { return trained->seen(scored_set(input, prepared.data)); });
     WholeArena parameters(trained->network().layout(), trained->parameters());
     const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);
     if (comm.rank() == 0) {

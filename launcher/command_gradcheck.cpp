@@ -126,7 +126,7 @@ void refuse_wrong(const Checked& checked) {
 
 int command_gradcheck(const CommandInput& input) {
     const ContractFloatMode float_mode;
-    const Prepared prepared = prepare(input);
+    Prepared prepared = prepare(input);
     if (prepared.network.loss == Loss::kPerceptron) {
         throw ConfigError(
             "network.loss = perceptron: the rule of unit steps is no gradient, so there is nothing to "
@@ -136,6 +136,7 @@ int command_gradcheck(const CommandInput& input) {
     const Arithmetic arithmetic = input.config.training.arithmetic;
     Checked checked;
     if (input.models.empty()) {
+        fit_inputs(prepared, input.config.preprocessing);
         Network network(prepared.network, arithmetic);
         Buffer<float> parameters(network.layout().arena_size());
         network.initialise(input.config.training.seed, parameters.span());
@@ -143,8 +144,9 @@ int command_gradcheck(const CommandInput& input) {
         network.pack(parameters.span());
         checked = check(input, network, parameters.span(), *prepared.data.train);
     } else {
-        const TrainedNetwork trained(input.models.front(), prepared.network, arithmetic);
-        checked = check(input, trained.network(), trained.parameters(), *prepared.data.train);
+        const TrainedNetwork trained(input.models.front(), prepared.network, input.config.preprocessing,
+                                     arithmetic);
+        checked = check(input, trained.network(), trained.parameters(), *trained.seen(prepared.data.train));
     }
     const bool passed = std::ranges::all_of(checked.blocks, [&](const BlockCheck& block) {
         return passes(block, checked.tolerance) && block.checked > 0;

@@ -47,36 +47,36 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
 }
 
 /// The same of several networks' common answers.
-std::string predictions(const Communicator& comm, const Ensemble& ensemble, const Dataset& set,
-                        std::size_t leaf) {
+std::string predictions(const Communicator& comm, const Ensemble& ensemble,
+                        const std::shared_ptr<const Dataset>& set, std::size_t leaf) {
     Answers answers = ensemble.answer(comm, set, leaf);
     std::string text;
     for (std::size_t r = 0; r < answers.shard.samples; ++r) {
-        append_prediction(text, answers.matrix().row(r), set.classes() > 0);
+        append_prediction(text, answers.matrix().row(r), set->classes() > 0);
     }
     return text;
 }
 
 /// The lines of every rank.
 std::vector<std::string> predict(const Communicator& comm, const CommandInput& input,
-                                 const Prepared& prepared, const Dataset& set) {
+                                 const Prepared& prepared, const std::shared_ptr<const Dataset>& set) {
     const auto models = agree(comm, [&] { return model_files(input.models); });
     const std::size_t leaf = input.config.training.leaf;
     if (models.size() > 1) {
-        const Ensemble ensemble = agree(comm, [&] {
-            return Ensemble(models, prepared, input.config.training.arithmetic, combination(input));
-        });
+        const Ensemble ensemble =
+            agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
         return comm.allgather(predictions(comm, ensemble, set, leaf));
     }
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
-    return comm.allgather(predictions(comm, *trained, set, leaf));
+    const auto seen = agree(comm, [&] { return trained->seen(set); });
+    return comm.allgather(predictions(comm, *trained, *seen, leaf));
 }
 
 }  // namespace
 
 int command_predict(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    const Dataset& set = *agree(comm, [&] { return &chosen_set(input, prepared.data); });
+    const auto set = agree(comm, [&] { return chosen_set(input, prepared.data); });
     const std::vector<std::string> shares = predict(comm, input, prepared, set);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
@@ -86,10 +86,10 @@ int command_predict(Communicator& comm, const CommandInput& input) {
         if (input.json) {
             fmt::print(
                 "{}\n",
-                nlohmann::json{{"set", input.set}, {"samples", set.size()}, {"out", input.out.string()}}
+                nlohmann::json{{"set", input.set}, {"samples", set->size()}, {"out", input.out.string()}}
                     .dump());
         } else {
-            fmt::print("{} predictions in {}\n", set.size(), input.out.string());
+            fmt::print("{} predictions in {}\n", set->size(), input.out.string());
         }
     });
     return static_cast<int>(ExitCode::kDone);

@@ -74,6 +74,22 @@ AugmentationOptions make_augmentation(const ResolvedOptions& options) {
     return augmentation;
 }
 
+PreprocessingOptions make_preprocessing(const ResolvedOptions& options) {
+    const auto which = std::ranges::find(input_scaling_names(), options.text("preprocessing.inputs"));
+    const PreprocessingOptions preprocessing{
+        .inputs = static_cast<InputScaling>(which - input_scaling_names().begin()),
+        .components = count(options, "preprocessing.components")};
+    const bool rotates =
+        preprocessing.inputs == InputScaling::kPca || preprocessing.inputs == InputScaling::kWhiten;
+    if (options.given("preprocessing.components") && !rotates) {
+        throw ConfigError(
+            fmt::format("{}: belongs to preprocessing.inputs = pca or whiten, but {} is chosen; remove the "
+                        "key, or choose one of these",
+                        options.place("preprocessing.components"), options.text("preprocessing.inputs")));
+    }
+    return preprocessing;
+}
+
 NetworkSpec make_network(const ResolvedOptions& options) {
     const std::vector<OptionValue>& layers = options.at("network.layer").values;
     NetworkSpec network;
@@ -415,6 +431,7 @@ Config make_config(const ResolvedOptions& options) {
                         options.place("network.digraph_steps")));
     }
     config.augmentation = make_augmentation(options);
+    config.preprocessing = make_preprocessing(options);
     config.network = make_network(options);
     config.weights = options.text("network.weights");
     config.training = make_training(options);
@@ -442,7 +459,12 @@ Config make_config(const ResolvedOptions& options) {
 NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
                                const Dataset& test) {
     NetworkSpec network = config.network;
-    network.inputs = train.input_size();
+    network.inputs = config.preprocessing.outputs(train.input_size());
+    if (network.inputs > train.input_size()) {
+        throw ConfigError(fmt::format("{}: samples have {} inputs; choose at most {}, or 0 for all",
+                                      options.place("preprocessing.components"), train.input_size(),
+                                      train.input_size()));
+    }
     if (test.input_size() != train.input_size() || test.classes() != train.classes() ||
         test.target_size() != train.target_size()) {
         throw DataError(fmt::format("{} and {} differ in the size of inputs or targets", train.description(),
@@ -464,7 +486,7 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
                         last.origin, last.text, train.description()));
     }
     // Its constructor refuses inputs that are no images.
-    if (config.augmentation.any()) Augmenter(config.augmentation, network.inputs, 0);
+    if (config.augmentation.any()) Augmenter(config.augmentation, train.raw_size(), 0);
     const std::size_t batch = config.training.global_batch;
     if (batch != kWholeSet && batch > train.size()) {
         throw ConfigError(fmt::format("{}: is more than the {} training samples; choose at most {}, or all",

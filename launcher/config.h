@@ -11,6 +11,7 @@
 #include "core/arithmetic/arithmetic.h"
 #include "core/data/augmentation.h"
 #include "core/data/open_data.h"
+#include "core/data/preprocessing.h"
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
@@ -73,6 +74,7 @@ struct Config {
     std::string name;  ///< of the configuration file: "mnist"
     DataOptions data;
     AugmentationOptions augmentation;
+    PreprocessingOptions preprocessing;
     NetworkSpec network;            ///< inputs is 0 until the data is open
     std::filesystem::path weights;  ///< network.weights; empty: none
     std::filesystem::path digraph;  ///< network.digraph, for eval alone; empty: none. With one, all but the

@@ -35,7 +35,7 @@ Combination combination(const CommandInput& input) {
 }
 
 Ensemble::Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared,
-                   Arithmetic arithmetic, Combination combination)
+                   const Config& config, Combination combination)
     : combination_(combination) {
     if (combination == Combination::kVote && prepared.data.train->classes() == 0) {
         throw ConfigError(
@@ -43,12 +43,15 @@ Ensemble::Ensemble(const std::vector<std::filesystem::path>& models, const Prepa
                         prepared.data.train->description()));
     }
     for (const auto& model : models) {
-        networks_.push_back(std::make_unique<TrainedNetwork>(model, prepared.network, arithmetic));
+        networks_.push_back(std::make_unique<TrainedNetwork>(model, prepared.network, config.preprocessing,
+                                                             config.training.arithmetic));
+        static_cast<void>(networks_.back()->seen(prepared.data.train));  // refuses what does not fit
     }
 }
 
-Answers Ensemble::answer(const Communicator& comm, const Dataset& set, std::size_t leaf) const {
-    const BatchPlan plan(set.size(), set.size(), leaf, 0);
+Answers Ensemble::answer(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                         std::size_t leaf) const {
+    const BatchPlan plan(set->size(), set->size(), leaf, 0);
     Answers answers;
     answers.shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
     answers.units = networks_.front()->network().spec().layers.back().units;
@@ -56,7 +59,8 @@ Answers Ensemble::answer(const Communicator& comm, const Dataset& set, std::size
     for (const auto& trained : networks_) {
         const Network& network = trained->network();
         WholeArena parameters(network.layout(), trained->parameters());
-        forward_run(network, parameters, set, answers.shard.first, answers.shard.samples, 0,
+        const std::shared_ptr<const Dataset> seen = trained->seen(set);
+        forward_run(network, parameters, *seen, answers.shard.first, answers.shard.samples, 0,
                     [&](std::size_t done, const Samples&, Matrix outputs, Workspace& work) {
                         network.objective().finish_outputs(outputs, work.scratch());
                         if (combination_ == Combination::kVote) vote(outputs);
@@ -69,12 +73,13 @@ Answers Ensemble::answer(const Communicator& comm, const Dataset& set, std::size
     return answers;
 }
 
-EnsembleScore Ensemble::score(const Communicator& comm, const Dataset& set, std::size_t leaf) const {
+EnsembleScore Ensemble::score(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                              std::size_t leaf) const {
     Answers answers = answer(comm, set, leaf);
     const Objective& objective = networks_.front()->network().objective();
     const bool of_outputs = !is_cross_entropy(networks_.front()->network().spec().loss);
     const std::size_t capacity = std::min(kPiece_samples, answers.shard.samples);
-    SampleReader reader(set, capacity);
+    SampleReader reader(*set, capacity);
     std::vector<SampleMetrics> metrics(answers.shard.samples);
     Buffer<float> delta(capacity * answers.units);
     std::vector<float> scratch(capacity);
@@ -87,16 +92,16 @@ EnsembleScore Ensemble::score(const Communicator& comm, const Dataset& set, std:
             objective.evaluate(outputs, samples.targets, {delta.span().data(), rows, answers.units}, of_rows,
                                scratch);
         }
-        for (std::size_t r = 0; set.classes() > 0 && r < rows; ++r) {
+        for (std::size_t r = 0; set->classes() > 0 && r < rows; ++r) {
             of_rows[r].correct =
                 std::cmp_equal(largest(outputs.row(r)), samples.targets.labels[r]) ? 1.0 : 0.0;
         }
     }
     const SampleMetrics sum = MetricsSum(comm).over_batch(answers.shard, leaf, metrics);
-    const auto n = static_cast<double>(set.size());
+    const auto n = static_cast<double>(set->size());
     EnsembleScore score;
     if (of_outputs) score.loss = sum.loss / n;
-    if (set.classes() > 0) score.accuracy = sum.correct / n;
+    if (set->classes() > 0) score.accuracy = sum.correct / n;
     return score;
 }
 

@@ -43,15 +43,17 @@ class Ensemble {
   public:
     /// Reads the models one after the other. Requires at least one, and classes for votes. Throws as
     /// TrainedNetwork. Not collective.
-    Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared,
-             Arithmetic arithmetic, Combination combination);
+    Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared, const Config& config,
+             Combination combination);
 
     /// The networks' outputs in the models' order, added in fp32 and divided by their number. Collective only
     /// in that every rank has another share.
-    [[nodiscard]] Answers answer(const Communicator& comm, const Dataset& set, std::size_t leaf) const;
+    [[nodiscard]] Answers answer(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                                 std::size_t leaf) const;
 
     /// Requires set.has_targets(). The same bits on any number of ranks. Collective.
-    [[nodiscard]] EnsembleScore score(const Communicator& comm, const Dataset& set, std::size_t leaf) const;
+    [[nodiscard]] EnsembleScore score(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                                      std::size_t leaf) const;
 
   private:
     std::vector<std::unique_ptr<TrainedNetwork>> networks_;

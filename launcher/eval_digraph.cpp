@@ -40,7 +40,7 @@ std::vector<Row> run_samples(const CommandInput& input) {
     }
     const Digraph digraph = read_digraph_file(input.config.digraph);
     const DataSets data = open_data(input.config.data);
-    const Dataset& set = chosen_set(input, data);
+    const Dataset& set = *chosen_set(input, data);
     check_sizes(input, digraph, set);
     std::vector<Row> rows;
     SampleReader reader(set, 1);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/archive/archive_exception.hpp>
 #include <boost/archive/text_iarchive.hpp>
@@ -71,6 +72,37 @@ void transfer(Archive& archive, ModelRecord& record, std::vector<std::string>& l
         .step& record.epoch& record.optimizer& record.lockstep_version& record.parameters;
 }
 
+/// Values as the bytes of a string, which a text archive stores as they are.
+template <class Archive>
+void transfer_floats(Archive& archive, std::vector<float>& values) {
+    std::string bytes(values.size() * sizeof(float), '\0');
+    if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+    archive& bytes;
+    values.resize(bytes.size() / sizeof(float));
+    if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+}
+
+template <class Archive>
+void transfer(Archive& archive, Preprocessing& preprocessing) {
+    std::string inputs(input_scaling_names()[static_cast<std::size_t>(preprocessing.options.inputs)]);
+    archive& inputs& preprocessing.options.components;
+    const auto names = input_scaling_names();
+    const auto which = std::ranges::find(names, inputs);
+    if (which == names.end()) throw ConfigError(fmt::format("preprocessing {} is unknown", inputs));
+    preprocessing.options.inputs = static_cast<InputScaling>(which - names.begin());
+    transfer_floats(archive, preprocessing.offset);
+    transfer_floats(archive, preprocessing.rotation);
+    transfer_floats(archive, preprocessing.factor);
+}
+
+/// Whether the parts fit each other and the network.
+bool is_whole(const Preprocessing& preprocessing, const NetworkSpec& network) {
+    const std::size_t outputs = preprocessing.output_size();
+    const bool square = preprocessing.rotation.empty() && preprocessing.raw_size() == outputs;
+    return outputs == network.inputs &&
+           (square || preprocessing.rotation.size() == preprocessing.raw_size() * outputs);
+}
+
 std::string to_text(ModelRecord& record) {
     std::vector<std::string> layers;
     for (const LayerSpec& layer : record.network.layers) layers.push_back(to_string(layer));
@@ -79,11 +111,15 @@ std::string to_text(ModelRecord& record) {
     {
         boost::archive::text_oarchive archive(stream, boost::archive::no_header);
         transfer(archive, record, layers, loss);
+        if (record.preprocessing) {
+            Preprocessing preprocessing = *record.preprocessing;
+            transfer(archive, preprocessing);
+        }
     }
     return stream.str();
 }
 
-ModelRecord from_text(const std::string& text) {
+ModelRecord from_text(const std::string& text, std::uint32_t version) {
     ModelRecord record;
     std::vector<std::string> layers;
     std::string loss;
@@ -92,6 +128,13 @@ ModelRecord from_text(const std::string& text) {
     transfer(archive, record, layers, loss);
     for (const std::string& layer : layers) record.network.layers.push_back(parse_layer(layer));
     record.network.loss = parse_loss(loss);
+    if (version >= 2) {
+        Preprocessing preprocessing;
+        transfer(archive, preprocessing);
+        if (!is_whole(preprocessing, record.network))
+            throw ConfigError("its preprocessing does not fit its inputs");
+        record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
+    }
     return record;
 }
 
@@ -221,6 +264,7 @@ class Writer {
         }
         const std::string text = to_text(record);
         Header header;
+        header.version = record.preprocessing ? 2 : 1;
         header.record_bytes = text.size();
         header.file_bytes = arena_offset(text.size()) + layout.arena_size() * sizeof(float) + sizeof(Trailer);
         const std::string padding(arena_offset(text.size()) - sizeof header - text.size(), '\0');
@@ -293,7 +337,7 @@ Model read_model(const std::filesystem::path& path) {
 
     text.resize(header.record_bytes);
     try {
-        model.record = from_text(text);
+        model.record = from_text(text, header.version);
         const Network network(model.record.network);
         model.layout = network.layout();
     } catch (const boost::archive::archive_exception& error) {
@@ -307,13 +351,21 @@ Model read_model(const std::filesystem::path& path) {
     return model;
 }
 
-void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network) {
+void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network,
+                const PreprocessingOptions& preprocessing) {
     const auto fail = [&](const std::string& has, const std::string& wants) {
         throw CheckpointError(fmt::format(
             "model {}: has {}, but the configuration has {}; name the configuration the model was trained "
             "with",
             path.string(), has, wants));
     };
+    const auto text = [](const PreprocessingOptions& options) {
+        return fmt::format("preprocessing.inputs = {}",
+                           input_scaling_names()[static_cast<std::size_t>(options.inputs)]);
+    };
+    const PreprocessingOptions fitted =
+        record.preprocessing ? record.preprocessing->options : PreprocessingOptions{};
+    if (fitted.inputs != preprocessing.inputs) fail(text(fitted), text(preprocessing));
     const NetworkSpec& made_for = record.network;
     if (made_for.inputs != network.inputs) {
         fail(fmt::format("{} inputs", made_for.inputs), fmt::format("{}", network.inputs));

@@ -3,29 +3,33 @@
 //   file    := header record padding arena trailer
 //   header  := "LOCKSTEP" version:u32 0:u32 record_bytes:u64 file_bytes:u64      32 bytes, little-endian
 //   record  := ModelRecord as a Boost text archive without its header            record_bytes bytes
+//              version 2: the same, and its preprocessing behind it, vectors as strings of f32 little-endian
 //   padding := zero bytes up to the next multiple of 64, counted from the start of the file
 //   arena   := { block gap }, the blocks of record.parameters in order
 //   block   := { value:f32 }, rows * cols of them, row-major, little-endian
 //   gap     := zero bytes up to the next multiple of 64
 //   trailer := XXH3 128 of all bytes before it, in canonical (big-endian) order  16 bytes
 //
-// A reader of version v reads versions 1 to v. The arena is laid out in the file as it is in memory.
+// A reader of version v reads versions 1 to v; a model without preprocessing is written as version 1. The
+// arena is laid out in the file as it is in memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/arithmetic/buffer.h"
+#include "core/data/preprocessing.h"
 #include "core/network/network_spec.h"
 #include "core/network/parameter_source.h"
 
 namespace lockstep {
 
-inline constexpr std::uint32_t kModelFileVersion = 1;
+inline constexpr std::uint32_t kModelFileVersion = 2;
 
 /// A parameter block's name and shape, as the record lists it.
 struct ParameterShape {
@@ -46,7 +50,8 @@ struct ModelRecord {
     std::uint64_t epoch = 0;  ///< epochs completed
     std::string optimizer;    ///< its name
     std::string lockstep_version;
-    std::vector<ParameterShape> parameters;  ///< write_model fills it in from the layout
+    std::shared_ptr<const Preprocessing> preprocessing;  ///< none: inputs as they are
+    std::vector<ParameterShape> parameters;              ///< write_model fills it in from the layout
     bool operator==(const ModelRecord&) const = default;
 };
 
@@ -71,7 +76,9 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
 /// no model, of a newer version, truncated, of a wrong checksum, or where its blocks do not fit its network.
 Model read_model(const std::filesystem::path& path);
 
-/// Throws CheckpointError unless the model was made for `network` (inputs, layers, loss): eval and predict.
-void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network);
+/// Throws CheckpointError unless the model was made for `network` (inputs, layers, loss) and for inputs
+/// preprocessed like that: eval and predict.
+void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network,
+                const PreprocessingOptions& preprocessing);
 
 }  // namespace lockstep

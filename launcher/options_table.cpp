@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/data/open_data.h"
+#include "core/data/preprocessing.h"
 #include "core/error.h"
 #include "core/network/network_spec.h"
 #include "core/number.h"
@@ -99,6 +100,17 @@ const std::array kTable{
                .least = 0,
                .most = 1024,
                .above = true},
+
+    OptionSpec{
+        .key = "preprocessing.inputs",
+        .kind = kChoice,
+        .default_text = "none",
+        .help =
+            "what is done to the inputs, as the training samples alone say: each to mean 0 and deviation 1, "
+            "each to [0, 1], principal components, or these with deviation 1",
+        .choices = input_scaling_names()},
+    whole("preprocessing.components", "0", 0, kMostWhole,
+          "pca, whiten: how many components, those of largest variance; 0: as many as there are inputs"),
 
     OptionSpec{.key = "network.layer",
                .kind = kLayer,

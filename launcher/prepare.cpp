@@ -26,10 +26,19 @@ Prepared prepare(const CommandInput& input) {
     return prepared;
 }
 
-const Dataset& chosen_set(const CommandInput& input, const DataSets& data) {
-    if (input.set == "train") return *data.train;
-    if (input.set == "test") return *data.test;
-    if (data.validation) return *data.validation;
+void fit_inputs(Prepared& prepared, const PreprocessingOptions& options) {
+    if (options.inputs == InputScaling::kNone) return;
+    prepared.preprocessing =
+        std::make_shared<Preprocessing>(fit_preprocessing(options, *prepared.data.train));
+    for (auto* set : {&prepared.data.train, &prepared.data.validation, &prepared.data.test}) {
+        if (*set) *set = std::make_shared<PreprocessedDataset>(*set, prepared.preprocessing);
+    }
+}
+
+const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data) {
+    if (input.set == "train") return data.train;
+    if (input.set == "test") return data.test;
+    if (data.validation) return data.validation;
     throw ConfigError(
         "--set validation: data.split = none cuts out no validation part; set data.split, as in 80/20 or "
         "60/20/20");

@@ -10,7 +10,9 @@
 namespace lockstep {
 
 struct Prepared {
-    DataSets data;
+    DataSets data;  ///< as the network sees it once `preprocessing` is there
+    std::shared_ptr<const Preprocessing>
+        preprocessing;           ///< of its inputs; none: as they are, or not fitted yet
     NetworkSpec network;         ///< with its inputs
     std::vector<float> weights;  ///< network.weights as the network's arena; empty: none given
 };
@@ -20,7 +22,12 @@ struct Prepared {
 /// collective.
 Prepared prepare(const CommandInput& input);
 
+/// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
+/// where a network is trained. Where there is a model it comes with its own, see trained_network.h. Throws
+/// DataError. Not collective.
+void fit_inputs(Prepared& prepared, const PreprocessingOptions& options);
+
 /// The set that --set names. Throws ConfigError where there is no validation part.
-const Dataset& chosen_set(const CommandInput& input, const DataSets& data);
+const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data);
 
 }  // namespace lockstep

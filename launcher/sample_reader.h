@@ -28,10 +28,15 @@ class SampleReader {
     /// The same for the samples first, first + 1, …
     Samples read_run(std::size_t first, std::size_t count);
 
-    /// Distorts what was read last, the samples of these indices, as `augmenter` does in that epoch.
-    void augment(const Augmenter& augmenter, std::span<const std::uint64_t> indices, std::size_t epoch);
+    /// The same for samples that `augmenter` distorts as in that epoch.
+    Samples read_augmented(std::span<const std::uint64_t> indices, const Augmenter& augmenter,
+                           std::size_t epoch);
 
   private:
+    /// Where the targets of b samples go.
+    [[nodiscard]] TargetView target_view(std::size_t b);
+    [[nodiscard]] Matrix input_view(std::size_t b) { return {x_.data(), b, dataset_.input_size()}; }
+
     const Dataset& dataset_;
     Buffer<float> x_;
     std::vector<std::int32_t> labels_;

@@ -42,7 +42,7 @@ ShardCut cut_of(const Config& config) {
 
 std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& train) {
     if (!config.augmentation.any()) return std::nullopt;
-    return Augmenter(config.augmentation, train.input_size(), config.training.seed);
+    return Augmenter(config.augmentation, train.raw_size(), config.training.seed);
 }
 
 }  // namespace
@@ -157,9 +157,7 @@ SampleMetrics Trainer::step(const Batch& batch) {
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
         const auto wanted = indices.subspan(first, count);
-        const Samples samples = reader_.read(wanted);
-        if (augmenter_) reader_.augment(*augmenter_, wanted, at_.epoch);
-        return samples;
+        return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, at_.epoch) : reader_.read(wanted);
     };
     ++at_.step;
     at_.samples += batch.samples;

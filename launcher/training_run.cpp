@@ -17,9 +17,9 @@ namespace lockstep {
 namespace {
 
 /// Rank 0 opens the run directory, once nothing can be refused any more; the others get none.
-std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const Trainer& trainer) {
+std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const DataSets& data,
+                               const Trainer& trainer) {
     const Config& config = job.config;
-    const DataSets& data = job.prepared.data;
     return agree(comm, [&]() -> std::optional<RunLog> {
         if (comm.rank() != 0) return std::nullopt;
         const auto dir = choose_run_dir(config, job.options, std::chrono::system_clock::now());
@@ -73,12 +73,13 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
-void save(const std::filesystem::path& path, const Config& config, const DataSets& data, Trainer& trainer,
+void save(const std::filesystem::path& path, const Config& config, const Prepared& prepared, Trainer& trainer,
           const RunPosition& at) {
     ModelRecord record;
     record.network = trainer.network().spec();
     record.data_source = config.data.source;
-    record.classes = data.train->classes();
+    record.classes = prepared.data.train->classes();
+    record.preprocessing = prepared.preprocessing;
     record.seed = config.training.seed;
     record.step = at.step;
     record.epoch = at.epoch;
@@ -90,10 +91,13 @@ void save(const std::filesystem::path& path, const Config& config, const DataSet
 }  // namespace
 
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
-    const Prepared& prepared = job.prepared;
-    agree(comm, [&] { check_stopping(job.config, job.options, prepared.data.validation != nullptr); });
+    Prepared prepared = job.prepared;
+    agree(comm, [&] {
+        check_stopping(job.config, job.options, prepared.data.validation != nullptr);
+        fit_inputs(prepared, job.config.preprocessing);
+    });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
-    Journal journal(progress, open_log(comm, job, trainer), job.config.run.log_every);
+    Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
     say_what_differs(journal, comm, job.config, trainer.plan());
     if (comm.rank() == 0) {
         const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
@@ -110,7 +114,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         }
         run.dir = journal.log()->dir();
         run.model = journal.log()->model_path();
-        save(run.model, job.config, prepared.data, trainer, run.result.of_model);
+        save(run.model, job.config, prepared, trainer, run.result.of_model);
     });
     return run;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -18,6 +19,9 @@ struct TargetView {
     [[nodiscard]] bool empty() const { return labels.empty() && values.empty(); }
 };
 
+/// Changes inputs in place: augmentation.
+using Distortion = std::function<void(const Matrix& x)>;
+
 /// Samples 0 … size() − 1, each an input vector and a target: a class (classes() > 0) or a real vector.
 /// Reading is const and has no state: any thread or rank that reads sample i gets the same bits.
 class Dataset {
@@ -29,6 +33,8 @@ class Dataset {
 
     [[nodiscard]] virtual std::size_t size() const = 0;
     [[nodiscard]] virtual std::size_t input_size() const = 0;
+    /// Inputs of a sample as the source has them, before preprocessing.
+    [[nodiscard]] virtual std::size_t raw_size() const { return input_size(); }
     /// Classes of the targets, or 0 where they are real vectors.
     [[nodiscard]] virtual std::size_t classes() const = 0;
     /// Length of a real target vector, or 0 where the targets are classes.
@@ -48,6 +54,14 @@ class Dataset {
     /// target_size). Throws DataError where targets are asked of a set that has none, std::invalid_argument
     /// for a wrong shape and std::out_of_range for an index beyond the set.
     virtual void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const = 0;
+
+    /// The same with the inputs distorted before preprocessing, where there is any: distort gets them as (b,
+    /// raw_size).
+    virtual void read_distorted(std::span<const std::uint64_t> indices, Matrix x, TargetView target,
+                                const Distortion& distort) const {
+        read(indices, x, target);
+        distort(x);
+    }
 
   protected:
     /// What read() promises to refuse; implementations call it first.

@@ -159,11 +159,43 @@ TEST_CASE("model file: not a model") {
     CHECK(contains(refusal("LOCKSTEP"), "ends at offset 8"));
 }
 
+TEST_CASE("model file: preprocessing is written and read, and makes it version 2") {
+    // Bytes of every kind, newlines and zeros among them, are values like any other.
+    const auto preprocessing = std::make_shared<Preprocessing>(
+        Preprocessing{.options = {.inputs = InputScaling::kWhiten, .components = 3},
+                      .offset = {0.0F, -1.5F, 0x1.141414p-107F, 7.0F},
+                      .rotation = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                      .factor = {1.0F, 2.0F, 0.5F}});
+    ModelRecord record = small_record();
+    record.preprocessing = preprocessing;
+    const TemporaryFolder folder;
+    const Network network(small_network());
+    write_model(folder / "m.lockstep", record, network.layout(), small_parameters(network.layout()).span());
+    const Model model = read_model(folder / "m.lockstep");
+    REQUIRE(model.record.preprocessing != nullptr);
+    CHECK(*model.record.preprocessing == *preprocessing);
+    CHECK(model.record.parameters.size() == 4);
+    CHECK(content_of(folder / "m.lockstep")[8] == 2);
+    CHECK(good_bytes()[8] == 1);
+    CHECK(
+        contains(message_of<CheckpointError>([&] { check_fits("m", model.record, small_network(), {}); }),
+                 "has preprocessing.inputs = whiten, but the configuration has preprocessing.inputs = none"));
+    check_fits("m", model.record, small_network(), {.inputs = InputScaling::kWhiten, .components = 3});
+
+    // A sealed file whose preprocessing does not fit its network is refused all the same.
+    Preprocessing other = *preprocessing;
+    other.factor.pop_back();
+    record.preprocessing = std::make_shared<Preprocessing>(other);
+    write_model(folder / "n.lockstep", record, network.layout(), small_parameters(network.layout()).span());
+    CHECK(contains(message_of<CheckpointError>([&] { read_model(folder / "n.lockstep"); }),
+                   "preprocessing does not fit"));
+}
+
 TEST_CASE("model file: a newer version") {
     std::string bytes = good_bytes();
-    bytes[8] = 2;
+    bytes[8] = 3;
     seal(bytes);
-    CHECK(contains(refusal(bytes), "has version 2 at offset 8, but this program reads versions up to 1"));
+    CHECK(contains(refusal(bytes), "has version 3 at offset 8, but this program reads versions up to 2"));
 }
 
 TEST_CASE("model file: truncated, at any place") {
@@ -228,7 +260,7 @@ TEST_CASE("model file: a failed write leaves the old file and no part") {
 TEST_CASE("model file: check_fits names what differs") {
     const ModelRecord record = small_record();
     const auto against = [&](const NetworkSpec& network) {
-        return message_of<CheckpointError>([&] { check_fits("m.lockstep", record, network); });
+        return message_of<CheckpointError>([&] { check_fits("m.lockstep", record, network, {}); });
     };
     CHECK(against(small_network()).empty());
     NetworkSpec other = small_network();
