@@ -121,8 +121,8 @@ TEST_CASE("plan: sharding divides state, then parameters and gradients, at the p
 TEST_CASE("plan: a first layer whose gradient reads its parameters is gathered for the backward pass, too") {
     const PlanReport report =
         plan_on(4, {{"comm.bucket_mib", "0.001"}, {"comm.shard", "parameters"}}, "distance units=64");
-    constexpr std::size_t kFirst_bytes = 960 * 64 * sizeof(float);
-    constexpr std::size_t kLast_bytes = (64 + 1) * 30 * sizeof(float);
+    constexpr std::size_t kFirst_bytes = std::size_t{960} * 64 * sizeof(float);
+    constexpr std::size_t kLast_bytes = std::size_t{64 + 1} * 30 * sizeof(float);
     const auto quarters = [](std::size_t bytes) { return (bytes + 63) / 64 * 64 / 4 * 3; };
     CHECK(report.sent_bytes_per_step == 3 * quarters(kFirst_bytes) + 2 * quarters(kLast_bytes));
 }
