@@ -90,6 +90,28 @@ PreprocessingOptions make_preprocessing(const ResolvedOptions& options) {
     return preprocessing;
 }
 
+/// Classes as numbers, for errors that are differences of numbers.
+TargetCoding make_coding(const ResolvedOptions& options, Loss loss) {
+    const TargetCoding coding{.classes = false,  // as the data will say
+                              .low = number<float>(options, "preprocessing.target_low"),
+                              .high = number<float>(options, "preprocessing.target_high")};
+    for (const std::string_view key : {"preprocessing.target_low", "preprocessing.target_high"}) {
+        if (!options.given(key)) continue;
+        if (is_cross_entropy(loss) || loss == Loss::kPerceptron) {
+            throw ConfigError(
+                fmt::format("{}: belongs to square errors, but network.loss = {} takes classes as 0 and 1; "
+                            "remove the key, or choose square_error",
+                            options.place(key), to_string(loss)));
+        }
+        if (coding.low >= coding.high) {
+            throw ConfigError(
+                fmt::format("{}: preprocessing.target_low = {} must be below preprocessing.target_high = {}",
+                            options.place(key), coding.low, coding.high));
+        }
+    }
+    return coding;
+}
+
 NetworkSpec make_network(const ResolvedOptions& options) {
     const std::vector<OptionValue>& layers = options.at("network.layer").values;
     NetworkSpec network;
@@ -101,6 +123,7 @@ NetworkSpec make_network(const ResolvedOptions& options) {
         }
     }
     network.loss = parse_loss(options.text("network.loss"));
+    network.coding = make_coding(options, network.loss);
     network.input_dropout = number<float>(options, "network.input_dropout");
     try {
         check(network);
@@ -469,6 +492,13 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
         test.target_size() != train.target_size()) {
         throw DataError(fmt::format("{} and {} differ in the size of inputs or targets", train.description(),
                                     test.description()));
+    }
+
+    network.coding.classes = train.classes() > 0;
+    for (const std::string_view key : {"preprocessing.target_low", "preprocessing.target_high"}) {
+        if (!options.given(key) || network.coding.classes) continue;
+        throw ConfigError(fmt::format("{}: is for classes, but {} has real targets; remove the key",
+                                      options.place(key), train.description()));
     }
 
     const OptionValue& last = options.at("network.layer").values.back();

@@ -112,6 +112,21 @@ const std::array kTable{
     whole("preprocessing.components", "0", 0, kMostWhole,
           "pca, whiten: how many components, those of largest variance; 0: as many as there are inputs"),
 
+    OptionSpec{
+        .key = "preprocessing.target_low",
+        .kind = kReal,
+        .default_text = "0",
+        .help = "square errors of classes: what the outputs of all other classes are to be; -1 for tanh, or "
+                "-1.716 and a little more for 1.7159 tanh(2/3 x)",
+        .least = -kMostReal,
+        .most = kMostReal},
+    OptionSpec{.key = "preprocessing.target_high",
+               .kind = kReal,
+               .default_text = "1",
+               .help = "the same of the sample's class's output",
+               .least = -kMostReal,
+               .most = kMostReal},
+
     OptionSpec{.key = "network.layer",
                .kind = kLayer,
                .help = "a layer, first to last: dense|distance units=N "

@@ -23,8 +23,8 @@ std::optional<Range> open_range(const Activation& f) {
     return std::nullopt;
 }
 
-Range range_of_targets(const Dataset& set) {
-    if (set.classes() > 0) return {0.0F, 1.0F};
+Range range_of_targets(const NetworkSpec& network, const Dataset& set) {
+    if (set.classes() > 0) return {network.coding.low, network.coding.high};
     constexpr std::size_t kSamples = 256;
     SampleReader reader(set, std::min(kSamples, set.size()));
     std::optional<Range> range;
@@ -46,11 +46,12 @@ std::string target_range_advice(const NetworkSpec& network, const Dataset& train
     if (is_cross_entropy(network.loss)) return "";
     const auto outputs = open_range(network.layers.back().activation);
     if (!outputs) return "";
-    const Range targets = range_of_targets(train);
+    const Range targets = range_of_targets(network, train);
     if (targets.least > outputs->least && targets.most < outputs->most) return "";
     const bool beyond = targets.least < outputs->least || targets.most > outputs->most;
     return fmt::format(
-        "targets from {} to {} {} the range of the outputs, between {} and {}: {}; choose targets within it, "
+        "targets from {} to {} {} the range of the outputs, between {} and {}: {}; choose targets within it "
+        "(preprocessing.target_low and target_high, where they are classes), "
         "an "
         "output activation of a wider range such as activation=tanh amplitude=1.7159 steepness=0.6667 or "
         "activation=identity, or loss = cross_entropy",

@@ -30,7 +30,7 @@ class ReferenceBatch {
                    const Targets& targets)
         : network_(network), parameters_(parameters.begin(), parameters.end()), received_(x.rows) {
         for (std::size_t r = 0; r < x.rows; ++r) {
-            targets_.push_back(target_vector(targets, r, network.outputs()));
+            targets_.push_back(target_vector(network.spec(), targets, r));
             Row values(x.row(r).begin(), x.row(r).end());
             for (std::size_t l = 0; l < network.layer_count(); ++l) {
                 received_[r].push_back(values);

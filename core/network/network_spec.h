@@ -61,10 +61,19 @@ constexpr bool is_cross_entropy(Loss loss) {
     return loss == Loss::kCrossEntropy || loss == Loss::kCrossEntropyBoth;
 }
 
+/// What square errors take a class for: the output of the sample's class is to be `high`, all others `low`.
+struct TargetCoding {
+    bool classes = false;  ///< whether targets are classes at all
+    float low = 0.0F;
+    float high = 1.0F;
+    bool operator==(const TargetCoding&) const = default;
+};
+
 struct NetworkSpec {
     std::size_t inputs = 0;
     std::vector<LayerSpec> layers;
     Loss loss = Loss::kCrossEntropy;
+    TargetCoding coding;  ///< concerns the error alone, models do not keep it
     float input_dropout =
         0.0F;  ///< the same share of the inputs; concerns training alone, models do not keep it
     bool operator==(const NetworkSpec&) const = default;

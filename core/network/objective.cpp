@@ -145,17 +145,20 @@ void softmax_both_terms(ConstMatrix potential, const Targets& targets, Matrix de
 }
 
 /// E = scale/2 Σ (y − t)².
-void square_error(Activation f, float scale, ConstMatrix y, const Targets& targets, Matrix delta,
-                  std::span<SampleMetrics> metrics) {
+void square_error(Activation f, float scale, ConstMatrix y, const Targets& targets,
+                  const TargetCoding& coding, Matrix delta, std::span<SampleMetrics> metrics) {
+    const bool classes = !targets.labels.empty();
     for (std::size_t r = 0; r < y.rows; ++r) {
         double loss = 0.0;
+        const std::size_t label = classes ? static_cast<std::size_t>(targets.labels[r]) : 0;
         for (std::size_t c = 0; c < y.cols; ++c) {
-            const float difference = y(r, c) - target_value(targets, r, c);
+            const float of_class = c == label ? coding.high : coding.low;
+            const float difference = y(r, c) - (classes ? of_class : targets.values(r, c));
             loss += 0.5 * static_cast<double>(scale) * static_cast<double>(difference) *
                     static_cast<double>(difference);
             delta(r, c) = scale * difference;
         }
-        metrics[r] = {loss, 0.0};
+        metrics[r] = {loss, classes && argmax(y.row(r)) == label ? 1.0 : 0.0};
     }
     multiply_by_derivative(f, y, delta);
 }
@@ -175,7 +178,10 @@ void perceptron(ConstMatrix y, const Targets& targets, Matrix delta, std::span<S
 }  // namespace
 
 Objective::Objective(const NetworkSpec& spec)
-    : loss_(spec.loss), softmax_(spec.layers.back().softmax), activation_(spec.layers.back().activation) {}
+    : loss_(spec.loss),
+      coding_(spec.coding),
+      softmax_(spec.layers.back().softmax),
+      activation_(spec.layers.back().activation) {}
 
 Activation Objective::layer_activation() const {
     return is_cross_entropy(loss_) ? Activation{} : activation_;
@@ -187,7 +193,7 @@ void Objective::evaluate(ConstMatrix output, const Targets& targets, Matrix delt
         perceptron(output, targets, delta, metrics);
     } else if (!is_cross_entropy(loss_)) {
         const float scale = loss_ == Loss::kMeanSquareError ? 2.0F / static_cast<float>(output.cols) : 1.0F;
-        square_error(activation_, scale, output, targets, delta, metrics);
+        square_error(activation_, scale, output, targets, coding_, delta, metrics);
     } else if (loss_ == Loss::kCrossEntropyBoth) {
         softmax_both_terms(output, targets, delta, metrics);
     } else if (softmax_) {

@@ -19,7 +19,7 @@ struct Targets {
 /// What one sample contributes to a batch's metrics.
 struct SampleMetrics {
     double loss = 0.0;
-    double correct = 0.0;  ///< 1 where the prediction is right (cross-entropy, perceptron), else 0
+    double correct = 0.0;  ///< 1 where the prediction is right (counts_correct), else 0
 };
 
 /// With cross-entropy the last layer hands over its potentials ξ, so that loss and delta are exact where a
@@ -31,7 +31,8 @@ struct SampleMetrics {
 /// With a square error it hands over y = f(ξ):  E = ½ Σ (y − t)²,  delta = (y − t) ⊙ f'(y); where it is the
 /// mean over m outputs both are 2/m times as large.
 /// With unit steps and the perceptron's rule:  E = Σ |y − t|,  delta = y − t.
-/// A class target c means t_c = 1 and all other t = 0.
+/// A class target c means t_c = 1 and all other t = 0; with a square error t_c = coding.high and all other t
+/// = coding.low.
 class Objective {
   public:
     explicit Objective(const NetworkSpec& spec);
@@ -39,9 +40,9 @@ class Objective {
     /// The element-wise function the last layer itself applies: the identity where the objective takes
     /// potentials.
     [[nodiscard]] Activation layer_activation() const;
-    /// Whether `correct` is counted: the outputs are probabilities, or unit steps.
+    /// Whether `correct` is counted: the outputs are probabilities, or unit steps, or stand for classes.
     [[nodiscard]] bool counts_correct() const {
-        return is_cross_entropy(loss_) || loss_ == Loss::kPerceptron;
+        return is_cross_entropy(loss_) || loss_ == Loss::kPerceptron || coding_.classes;
     }
     /// What a batch's summed gradient is multiplied by: 1 / samples, or 1 where the error is a sum.
     [[nodiscard]] float mean_factor(std::size_t samples) const {
@@ -59,6 +60,7 @@ class Objective {
 
   private:
     Loss loss_;
+    TargetCoding coding_;
     bool softmax_;
     Activation activation_;
 };

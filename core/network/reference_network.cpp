@@ -143,12 +143,14 @@ double reference_loss(const NetworkSpec& spec, std::span<const double> output,
     return spec.loss == Loss::kMeanSquareError ? sum / static_cast<double>(output.size()) : 0.5 * sum;
 }
 
-std::vector<double> target_vector(const Targets& targets, std::size_t r, std::size_t outputs) {
-    std::vector<double> t(outputs, 0.0);
+std::vector<double> target_vector(const NetworkSpec& spec, const Targets& targets, std::size_t r) {
+    const bool square = !is_cross_entropy(spec.loss) && spec.loss != Loss::kPerceptron;
+    const TargetCoding coding = square ? spec.coding : TargetCoding{};
+    std::vector<double> t(spec.layers.back().units, static_cast<double>(coding.low));
     if (targets.labels.empty()) {
         std::ranges::copy(targets.values.row(r), t.begin());
     } else {
-        t[static_cast<std::size_t>(targets.labels[r])] = 1.0;
+        t[static_cast<std::size_t>(targets.labels[r])] = static_cast<double>(coding.high);
     }
     return t;
 }

@@ -30,7 +30,7 @@ std::vector<double> reference_layer(const Network& network, std::size_t l, std::
 double reference_loss(const NetworkSpec& spec, std::span<const double> output,
                       std::span<const double> target);
 
-/// Sample r's target as a vector, whichever kind the targets are. Shape: result (outputs).
-std::vector<double> target_vector(const Targets& targets, std::size_t r, std::size_t outputs);
+/// Sample r's target as a vector, whichever kind the targets are: t of Objective. Shape: result (outputs).
+std::vector<double> target_vector(const NetworkSpec& spec, const Targets& targets, std::size_t r);
 
 }  // namespace lockstep

@@ -147,12 +147,51 @@ learning_rate = 0.1
         plan = self.succeed("plan", WHITENED, *SMALL, "--json").json()
         self.assertEqual(plan["layers"][0]["inputs"], 20)
 
+    def test_classes_as_targets_of_minus_one_and_one(self):
+        config = self.write("letters.ini", """[data]
+source = letters
+train_samples = 300
+test_samples = 300
+[preprocessing]
+target_low = -1
+target_high = 1
+[network]
+layer = dense units=8 activation=tanh
+layer = dense units=3 activation=tanh amplitude=1.7159 steepness=0.6666667
+loss = square_error
+[training]
+epochs = 20
+global_batch = 16
+leaf = 4
+[optimizer]
+learning_rate = 0.05
+""")
+        one = self.train(config, "one")
+        end = read_json_lines(one / "metrics.jsonl")[-1]
+        self.assertGreater(end["test_accuracy"], 0.9)
+        self.assertEqual(self.digest(self.train(config, "three", ranks=3)), self.digest(one))
+        self.succeed("gradcheck", config)
+        score = self.succeed("eval", config, "--model", one / "model.lockstep", "--json").json()
+        self.assertEqual((score["loss"], score["accuracy"]), (end["test_loss"], end["test_accuracy"]))
+        coded = self.succeed("eval", config, "--model", one / "model.lockstep", "--preprocessing.target_low", "0", "--json").json()
+        self.assertGreater(coded["loss"], 2 * score["loss"])
+        self.assertEqual(coded["accuracy"], score["accuracy"])
+        # Targets at the edge of what tanh reaches are advised against, those within 1.7159 are not.
+        self.assertNotIn("warning", self.succeed("train", config, "--run.dir", "quiet").out)
+        edge = self.succeed("train", config, "--run.dir", "edge", "--preprocessing.target_high", "1.7159")
+        self.assertIn("target_low", edge.out)
+
     def test_what_cannot_be_names_key_and_rule(self):
         config = self.config()
         model = self.train(config, "run", *self.flags("standardise")) / "model.lockstep"
         for arguments, code, words in (
                 (["train", config, "--preprocessing.components", "5"], USAGE, ["preprocessing.components", "pca or whiten"]),
                 (["train", WHITENED, "--preprocessing.components", "961"], USAGE, ["961", "960 inputs"]),
+                (["train", config, "--preprocessing.target_low", "-1"], USAGE, ["target_low", "square_error"]),
+                (["train", config, "--preprocessing.target_low", "1", "--network.loss", "square_error", "--network.layer",
+                  "dense units=30 activation=sigmoid"], USAGE, ["target_low", "below"]),
+                (["train", REPOSITORY / "configs" / "sine.ini", "--preprocessing.target_high", "2"], USAGE,
+                 ["target_high", "real targets"]),
                 (["train", config, "--preprocessing.inputs", "pac"], USAGE, ["preprocessing.inputs", "pca"]),
                 (["eval", config, *SMALL[:4], "--model", model], CHECKPOINT,
                  ["preprocessing.inputs = standardise", "preprocessing.inputs = none"])):

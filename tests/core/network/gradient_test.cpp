@@ -220,7 +220,7 @@ TEST_CASE("losses agree with the double network, sample by sample") {
                 y = reference_layer(fixture.network, l, parameters, y);
             }
             const double expected = reference_loss(
-                fixture.network.spec(), y, target_vector(fixture.targets(), r, fixture.network.outputs()));
+                fixture.network.spec(), y, target_vector(fixture.network.spec(), fixture.targets(), r));
             CHECK(metrics[r].loss == doctest::Approx(expected).epsilon(kTolerance));
         }
     }
