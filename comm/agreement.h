@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "comm/communicator.h"
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

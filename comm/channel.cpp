@@ -8,8 +8,8 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/arithmetic/scalar_bf16.h"
-#include "core/error.h"
+#include "core/arithmetic/bf16_rounding.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

@@ -8,7 +8,7 @@
 
 #include "comm/communicator.h"
 #include "comm/requests.h"
-#include "core/arithmetic/buffer.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "core/arithmetic/elementwise.h"
-#include "core/arithmetic/threads.h"
-#include "core/error.h"
+#include "core/base/error.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

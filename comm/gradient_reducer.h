@@ -11,7 +11,7 @@
 #include "comm/host_allreduce.h"
 #include "comm/requests.h"
 #include "comm/tree_allreduce.h"
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

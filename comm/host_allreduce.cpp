@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "comm/tree_sum.h"
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

@@ -39,8 +39,8 @@
 #include "comm/host_memory.h"
 #include "comm/spin_wait.h"
 #include "comm/tree_allreduce.h"
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/buffer.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

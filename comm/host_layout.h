@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
-#include "core/arithmetic/buffer.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

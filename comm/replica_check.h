@@ -7,7 +7,7 @@
 
 #include "comm/agreement.h"
 #include "comm/communicator.h"
-#include "core/arithmetic/digest.h"
+#include "core/base/digest.h"
 
 namespace lockstep {
 

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <utility>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

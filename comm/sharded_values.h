@@ -18,7 +18,7 @@
 #include "comm/gradient_reducer.h"
 #include "comm/requests.h"
 #include "comm/spin_wait.h"
-#include "core/arithmetic/buffer.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

@@ -42,9 +42,9 @@
 
 #include "comm/channel.h"
 #include "comm/communicator.h"
-#include "core/arithmetic/buffer.h"
 #include "core/arithmetic/compression.h"
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/buffer.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

@@ -4,8 +4,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/arithmetic/scalar_bf16.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/bf16_rounding.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

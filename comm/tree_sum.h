@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/arithmetic/compression.h"
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

@@ -15,12 +15,12 @@
 #include "comm/launch_check.h"
 #include "comm/mpi_error.h"
 #include "comm/mpi_runtime.h"
-#include "core/arithmetic/instruction_set.h"
-#include "core/arithmetic/threads.h"
-#include "core/error.h"
-#include "launcher/command_line.h"
-#include "launcher/launch_environment.h"
-#include "launcher/version.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/error.h"
+#include "core/base/threads.h"
+#include "launcher/commands/command_line.h"
+#include "launcher/run/launch_environment.h"
+#include "launcher/run/version.h"
 
 namespace {
 

@@ -31,7 +31,7 @@ try:
 except ImportError:
     sys.exit("compare_results.py needs numpy for this Python: apt-get install python3-numpy, and run /usr/bin/python3")
 
-SAMPLE_ORDER, SYNTHETIC_DATA = 2, 3  # the purposes of core/arithmetic/philox.h
+SAMPLE_ORDER, SYNTHETIC_DATA = 2, 3  # the purposes of core/base/philox.h
 ROWS = 10  # lines of a table
 # What PyTorch's side does as well, or what changes no result. A key beyond these would be lockstep's alone.
 KNOWN_KEYS = {"network.layer", "network.loss", "training.epochs", "training.global_batch", "training.leaf",

@@ -8,8 +8,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "core/arithmetic/bf16_kernels.h"
-#include "core/arithmetic/pause.h"
+#include "core/arithmetic/dispatch/bf16_kernels.h"
+#include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/product_parts.h"
 #include "core/arithmetic/split_guard.h"
 

@@ -24,10 +24,10 @@
 
 #include "core/arithmetic/activation.h"
 #include "core/arithmetic/arithmetic.h"
-#include "core/arithmetic/bf16_kernels.h"
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/matrix.h"
+#include "core/arithmetic/dispatch/bf16_kernels.h"
 #include "core/arithmetic/split_guard.h"
+#include "core/base/buffer.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

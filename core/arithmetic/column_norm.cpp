@@ -1,8 +1,8 @@
 #include "core/arithmetic/column_norm.h"
 
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/kernels.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/dispatch/kernels.h"
+#include "core/base/buffer.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

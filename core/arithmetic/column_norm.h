@@ -1,7 +1,7 @@
 // A bound on the norm of a neuron's incoming weights.
 #pragma once
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/arithmetic/scalar_bf16.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/bf16_rounding.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

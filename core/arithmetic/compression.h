@@ -14,7 +14,7 @@ namespace lockstep {
 ///          gradient (error feedback: Seide et al., Interspeech 2014; top-k: Stich et al., NeurIPS 2018)
 enum class Compression { kNone, kBf16, kTopK };
 
-/// values[i] = the bf16 nearest to it, as scalar_bf16.h has it: what a leaf's sum becomes with kBf16.
+/// values[i] = the bf16 nearest to it, as scalar/bf16.h has it: what a leaf's sum becomes with kBf16.
 void round_to_bf16(std::span<float> values);
 
 /// into[i] = the bf16 nearest to into[i] + from[i]: one addition of the leaf tree with kBf16. Equal sizes.

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/arithmetic/kernels.h"
+#include "core/arithmetic/dispatch/kernels.h"
 #include "core/arithmetic/product_parts.h"
 
 namespace lockstep {

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

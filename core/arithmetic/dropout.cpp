@@ -3,9 +3,9 @@
 
 #include <stdexcept>
 
-#include "core/arithmetic/kernels.h"
-#include "core/arithmetic/philox.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/dispatch/kernels.h"
+#include "core/base/philox.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

@@ -5,10 +5,10 @@
 #include <atomic>
 #include <stdexcept>
 
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/kernels.h"
-#include "core/arithmetic/leaf_tree.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/dispatch/kernels.h"
+#include "core/base/buffer.h"
+#include "core/base/leaf_tree.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/kernels.h"
-#include "core/arithmetic/pause.h"
+#include "core/arithmetic/dispatch/kernels.h"
+#include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/product_parts.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

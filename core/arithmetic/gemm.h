@@ -9,7 +9,7 @@
 #include <span>
 
 #include "core/arithmetic/activation.h"
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

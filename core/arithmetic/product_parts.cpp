@@ -1,7 +1,7 @@
 #include "core/arithmetic/product_parts.h"
 
-#include "core/arithmetic/buffer.h"
-#include "core/arithmetic/kernels.h"
+#include "core/arithmetic/dispatch/kernels.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/arithmetic/threads.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

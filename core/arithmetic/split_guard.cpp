@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
-#include "core/arithmetic/leaf_tree.h"
-#include "core/arithmetic/threads.h"
+#include "core/base/leaf_tree.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

@@ -13,8 +13,8 @@
 #include <span>
 #include <vector>
 
-#include "core/arithmetic/bf16_kernels.h"
-#include "core/arithmetic/matrix.h"
+#include "core/arithmetic/dispatch/bf16_kernels.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <span>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "core/arithmetic/cosine.h"
-#include "core/arithmetic/philox.h"
-#include "core/arithmetic/scalar_math.h"
-#include "core/arithmetic/threads.h"
-#include "core/error.h"
+#include "core/arithmetic/functions.h"
+#include "core/base/error.h"
+#include "core/base/philox.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

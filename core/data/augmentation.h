@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

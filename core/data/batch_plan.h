@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "core/arithmetic/leaf_tree.h"
+#include "core/base/leaf_tree.h"
 
 namespace lockstep {
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

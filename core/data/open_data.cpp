@@ -7,17 +7,17 @@
 #include <utility>
 #include <vector>
 
-#include "core/data/alvinn_dataset.h"
-#include "core/data/csv.h"
+#include "core/base/error.h"
+#include "core/data/files/csv.h"
+#include "core/data/files/mnist.h"
+#include "core/data/files/table_dataset.h"
 #include "core/data/joined.h"
-#include "core/data/letters_dataset.h"
-#include "core/data/mnist.h"
-#include "core/data/oaks_dataset.h"
-#include "core/data/sine_dataset.h"
 #include "core/data/subset.h"
-#include "core/data/table_dataset.h"
-#include "core/data/xor_dataset.h"
-#include "core/error.h"
+#include "core/data/synthetic/alvinn_dataset.h"
+#include "core/data/synthetic/letters_dataset.h"
+#include "core/data/synthetic/oaks_dataset.h"
+#include "core/data/synthetic/sine_dataset.h"
+#include "core/data/synthetic/xor_dataset.h"
 
 namespace lockstep {
 

@@ -9,10 +9,10 @@
 #include <numeric>
 #include <utility>
 
-#include "core/arithmetic/buffer.h"
 #include "core/arithmetic/gemm.h"
 #include "core/arithmetic/symmetric_eigen.h"
-#include "core/arithmetic/threads.h"
+#include "core/base/buffer.h"
+#include "core/base/threads.h"
 
 namespace lockstep {
 

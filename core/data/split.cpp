@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/base/number.h"
 #include "core/data/permutation.h"
-#include "core/number.h"
 
 namespace lockstep {
 

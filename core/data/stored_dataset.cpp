@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/arithmetic/digest.h"
+#include "core/base/digest.h"
 
 namespace lockstep {
 

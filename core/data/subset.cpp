@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "core/arithmetic/digest.h"
+#include "core/base/digest.h"
 
 namespace lockstep {
 

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "core/arithmetic/buffer.h"
 #include "core/arithmetic/dropout.h"
-#include "core/network/layer.h"
+#include "core/base/buffer.h"
+#include "core/network/layers/layer.h"
 #include "core/network/network_spec.h"
 #include "core/network/objective.h"
 #include "core/network/parameter_layout.h"

@@ -6,9 +6,9 @@
 #include <map>
 #include <sstream>
 
-#include "core/error.h"
-#include "core/number.h"
-#include "core/spelling.h"
+#include "core/base/error.h"
+#include "core/base/number.h"
+#include "core/base/spelling.h"
 
 namespace lockstep {
 

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "core/arithmetic/activation.h"
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 #include "core/network/network_spec.h"
 
 namespace lockstep {

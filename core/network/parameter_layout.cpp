@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "core/arithmetic/buffer.h"
-#include "core/error.h"
+#include "core/base/buffer.h"
+#include "core/base/error.h"
 
 namespace lockstep {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/arithmetic/matrix.h"
+#include "core/base/matrix.h"
 
 namespace lockstep {
 

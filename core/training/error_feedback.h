@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "core/arithmetic/buffer.h"
+#include "core/base/buffer.h"
 
 namespace lockstep {
 

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "core/arithmetic/buffer.h"
+#include "core/base/buffer.h"
 #include "core/training/optimizer.h"
 
 namespace lockstep {

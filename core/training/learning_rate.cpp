@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/arithmetic/cosine.h"
-#include "core/number.h"
+#include "core/base/number.h"
 
 namespace lockstep {
 

@@ -5,10 +5,10 @@
 #include <array>
 #include <utility>
 
-#include "core/arithmetic/buffer.h"
 #include "core/arithmetic/elementwise.h"
-#include "core/error.h"
-#include "core/spelling.h"
+#include "core/base/buffer.h"
+#include "core/base/error.h"
+#include "core/base/spelling.h"
 #include "core/training/layer_rules.h"
 
 namespace lockstep {

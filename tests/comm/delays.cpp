@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-#include "core/arithmetic/philox.h"
+#include "core/base/philox.h"
 
 namespace {
 

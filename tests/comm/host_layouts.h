@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/arithmetic/philox.h"
+#include "core/base/philox.h"
 
 namespace lockstep::test {
 

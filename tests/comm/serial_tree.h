@@ -13,9 +13,9 @@
 #include <span>
 #include <vector>
 
-#include "core/arithmetic/leaf_tree.h"
-#include "core/arithmetic/philox.h"
-#include "core/arithmetic/threads.h"
+#include "core/base/leaf_tree.h"
+#include "core/base/philox.h"
+#include "core/base/threads.h"
 
 namespace lockstep::test {
 

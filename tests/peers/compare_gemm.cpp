@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "core/arithmetic/instruction_set.h"
-#include "core/arithmetic/threads.h"
-#include "core/number.h"
-#include "launcher/bench_gemm.h"
-#include "launcher/config.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/number.h"
+#include "core/base/threads.h"
+#include "launcher/bench/bench_gemm.h"
+#include "launcher/options/config.h"
 
 namespace {
 

@@ -16,15 +16,19 @@ TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "cor
              "scripts", "tests"}
 DOORS = ["core", "comm", "launcher", "configs", "scripts", "tests"]
 
-# What the files of a layer may include of ours. core/*.h, directly under core/, is everybody's: errors, spelling.
+# What the files of a room may include of ours, besides the room's own. A room that is not named is its parent's.
 MAY_INCLUDE = {
-    "core": {"core"},
-    "core/arithmetic": {"core", "core/arithmetic"},
-    "core/data": {"core", "core/data", "core/arithmetic"},
-    "core/network": {"core", "core/network", "core/arithmetic"},
-    "core/training": {"core", "core/training", "core/network", "core/arithmetic"},
-    "comm": {"core", "comm", "core/arithmetic"},
-    "launcher": {"core", "core/arithmetic", "core/data", "core/network", "core/training", "comm", "launcher"},
+    "core/base": set(),
+    "core/arithmetic": {"core/base", "core/arithmetic/dispatch"},
+    "core/arithmetic/dispatch": {"core/base", "core/arithmetic"},
+    "core/arithmetic/scalar": {"core/base", "core/arithmetic", "core/arithmetic/dispatch"},
+    "core/arithmetic/simd": {"core/base", "core/arithmetic", "core/arithmetic/dispatch", "core/arithmetic/scalar"},
+    "core/data": {"core/base", "core/arithmetic"},
+    "core/network": {"core/base", "core/arithmetic"},
+    "core/training": {"core/base", "core/arithmetic", "core/network"},
+    "comm": {"core/base", "core/arithmetic", "core/arithmetic/dispatch"},
+    "launcher": {"core/base", "core/arithmetic", "core/arithmetic/dispatch", "core/data", "core/network",
+                 "core/training", "comm"},
 }
 # Libraries that must not be known below a floor: (what the #include names, the layers that may).
 LIBRARIES = [
@@ -32,6 +36,7 @@ LIBRARIES = [
     (re.compile(r"boost/program_options"), {"launcher"}),
 ]
 LONGEST_FILE_LINES = 600
+MOST_UNITS = 18  # of a room: a header and its source are one
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -60,7 +65,7 @@ def layering_faults(root, files):
             if quote == '"':
                 if not (root / target).exists():
                     yield f"{place}: \"{target}\" is not a path from the repository's root"
-                elif layer_of(Path(target)) not in MAY_INCLUDE[layer]:
+                elif layer_of(Path(target)) not in MAY_INCLUDE[layer] | {layer}:
                     yield f"{place}: {layer} must not include {target}"
             for library, layers in LIBRARIES:
                 if library.search(target) and layer.split("/")[0] not in layers:
@@ -74,6 +79,19 @@ def door_faults(root, files):
     for folder in DOORS:
         if Path(folder, "README.md") not in files:
             yield f"{folder}/README.md is missing: what lives here, what does not, where to start"
+
+
+def room_faults(root, files):
+    """A room is a folder below core/, comm/ or launcher/ with sources in it."""
+    units = {}
+    for path in files:
+        if path.parts[0] in {"core", "comm", "launcher"} and path.suffix in {".h", ".cpp", ".inl"}:
+            units.setdefault(path.parent, set()).add(path.stem)
+    for room, names in sorted(units.items()):
+        if room / "README.md" not in files:
+            yield f"{room}/README.md is missing: what lives here, what does not, where to start"
+        if len(names) > MOST_UNITS:
+            yield f"{room}: {len(names)} units, more than {MOST_UNITS}; do two things live here?"
 
 
 def length_faults(root, files):
@@ -106,6 +124,9 @@ class TheHouse(unittest.TestCase):
     def test_the_top_level_is_fixed_and_each_door_has_a_readme(self):
         self.assert_no_faults(door_faults(REPOSITORY, self.files))
 
+    def test_each_room_has_a_readme_and_is_not_crowded(self):
+        self.assert_no_faults(room_faults(REPOSITORY, self.files))
+
     def test_no_file_is_too_long(self):
         self.assert_no_faults(length_faults(REPOSITORY, self.files))
 
@@ -134,7 +155,9 @@ class PlantedFaults(unittest.TestCase):
         self.assert_refused("core/data/a.h", "core/network/b.h")
         self.assert_refused("core/arithmetic/a.cpp", "core/data/b.h")
         self.assert_refused("core/network/a.cpp", "core/training/b.h")
-        self.assert_refused("core/a.cpp", "core/network/b.h")
+        self.assert_refused("core/base/a.cpp", "core/arithmetic/b.h")
+        self.assert_refused("core/network/a.cpp", "core/arithmetic/scalar/b.h")
+        self.assert_refused("comm/a.cpp", "core/arithmetic/simd/b.h")
         self.assert_refused("comm/a.cpp", "core/data/b.h")
         self.assert_refused("comm/a.cpp", "launcher/b.h")
         self.assert_refused("launcher/a.cpp", "tests/support/b.h")
@@ -145,7 +168,7 @@ class PlantedFaults(unittest.TestCase):
         self.assert_allowed("comm/a.cpp", "core/arithmetic/b.h")
         self.assert_allowed("core/training/a.cpp", "core/network/b.h")
         self.assert_allowed("core/data/sub/a.cpp", "core/arithmetic/b.h")
-        self.assert_allowed("core/data/a.cpp", "core/error.h")
+        self.assert_allowed("core/data/a.cpp", "core/base/error.h")
         self.assert_allowed("tests/core/a.cpp", "launcher/b.h")
 
     def test_mpi_and_the_command_line_are_found_in_core(self):
@@ -163,6 +186,13 @@ class PlantedFaults(unittest.TestCase):
         del contents["comm/README.md"]
         contents["examples/a.cpp"] = ""
         self.assertEqual(len(self.faults(door_faults, contents)), 2)
+
+    def test_a_crowded_room_and_one_without_readme_are_found(self):
+        contents = {"core/a/README.md": ""} | {f"core/a/u{i}.{e}": "" for i in range(MOST_UNITS) for e in ("h", "cpp")}
+        self.assertEqual(self.faults(room_faults, contents), [])
+        self.assertEqual(len(self.faults(room_faults, contents | {"core/a/one_more.h": ""})), 1)
+        del contents["core/a/README.md"]
+        self.assertEqual(len(self.faults(room_faults, contents)), 1)
 
     def test_a_file_of_one_line_too_many_is_found(self):
         self.assertEqual(self.faults(length_faults, {"core/a.cpp": "\n" * LONGEST_FILE_LINES}), [])

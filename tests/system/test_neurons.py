@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from program import DATA, REPOSITORY, USAGE, ProgramTest, main, read_json_lines
 
 CONFIGS = REPOSITORY / "configs"
-SYNTHETIC_DATA = 3  # the purpose of core/arithmetic/philox.h
+SYNTHETIC_DATA = 3  # the purpose of core/base/philox.h
 
 
 def load_script(name):

@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "core/arithmetic/instruction_set.h"
-#include "core/arithmetic/matrix.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/matrix.h"
+#include "core/base/threads.h"
 
 namespace lockstep::test {
 

@@ -4,9 +4,9 @@
 #include <array>
 
 #include "core/arithmetic/bf16_gemm.h"
+#include "core/arithmetic/bf16_rounding.h"
 #include "core/arithmetic/gemm.h"
-#include "core/arithmetic/scalar_bf16.h"
-#include "tests/core/arithmetic/bf16_paths.h"
+#include "tests/core/arithmetic/simd/bf16_paths.h"
 
 namespace lockstep::test {
 namespace {

@@ -11,9 +11,9 @@
 #include <numeric>
 #include <vector>
 
-#include "core/arithmetic/philox.h"
-#include "core/arithmetic/scalar_bf16.h"
-#include "core/arithmetic/threads.h"
+#include "core/arithmetic/bf16_rounding.h"
+#include "core/base/philox.h"
+#include "core/base/threads.h"
 
 namespace lockstep::test {
 namespace {
@@ -110,7 +110,7 @@ TEST_CASE("kept_of: rounded up, at least one") {
     CHECK(kept_of(10, 1.0) == 10);
 }
 
-TEST_CASE("round_to_bf16, add_rounded: value by value as scalar_bf16.h has it") {
+TEST_CASE("round_to_bf16, add_rounded: value by value as scalar/bf16.h has it") {
     std::vector<float> a = random_values(1000, 1, false);
     std::vector<float> b = random_values(1000, 2, false);
     a.insert(a.end(), {kInf, -kInf, 0.0F, -0.0F, 1e-40F, 3.4e38F});

@@ -3,7 +3,7 @@
 
 #include "core/arithmetic/column_norm.h"
 #include "core/arithmetic/dropout.h"
-#include "core/arithmetic/philox.h"
+#include "core/base/philox.h"
 #include "tests/core/arithmetic/bits.h"
 
 namespace lockstep::test {

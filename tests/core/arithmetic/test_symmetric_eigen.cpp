@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/arithmetic/philox.h"
 #include "core/arithmetic/symmetric_eigen.h"
+#include "core/base/philox.h"
 
 namespace lockstep {
 namespace {

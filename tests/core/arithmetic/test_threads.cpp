@@ -1,5 +1,5 @@
 // Threads: equal bits on any number of them, and the contract's floating-point mode in each.
-#include "core/arithmetic/threads.h"
+#include "core/base/threads.h"
 
 #include <array>
 #include <atomic>
@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "core/arithmetic/bf16_gemm.h"
+#include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/arithmetic/gemm.h"
-#include "core/arithmetic/pause.h"
-#include "core/error.h"
+#include "core/base/error.h"
 #include "tests/core/arithmetic/bits.h"
 
 namespace lockstep::test {

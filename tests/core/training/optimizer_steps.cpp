@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/arithmetic/threads.h"
+#include "core/base/threads.h"
 #include "core/training/optimizer.h"
 
 using namespace lockstep;

@@ -1,0 +1,21 @@
+// The products in bf16 compiled for AVX-512 (F, DQ, BW, VL). Nothing here may be run before the CPU was
+// asked: see kernels.h. VDPBF16PS is of no use here: it rounds and flushes in other places.
+#include "core/arithmetic/dispatch/bf16_kernels.h"
+
+// The order matters: each header uses what the ones before it define.
+// clang-format off
+#include "core/arithmetic/simd/vec_avx512.h"
+#include "core/arithmetic/simd/bf16_pack.h"
+#include "core/arithmetic/simd/bf16_blocked.h"
+#include "core/arithmetic/simd/bf16_gradient.h"
+#include "core/arithmetic/simd/bf16_chains.h"
+// clang-format on
+
+namespace lockstep {
+
+Bf16Kernels avx512_bf16_kernels(Bf16Form form) {
+    return form == Bf16Form::kSplit ? kernels_on<ChainEngine<SplitForm>>()
+                                    : kernels_on<ChainEngine<RoundedForm>>();
+}
+
+}  // namespace lockstep

@@ -1,0 +1,37 @@
+// `lockstep bag`: networks on bootstrap samples of the training set, to be averaged by eval and predict
+// (Breiman, Bagging Predictors, 1996).
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "comm/agreement.h"
+#include "launcher/commands/commands.h"
+#include "launcher/train/resampled_training.h"
+
+namespace lockstep {
+
+int command_bag(Communicator& comm, const CommandInput& input) {
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    const auto draw = [&](std::size_t i) {
+        return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
+                         static_cast<std::uint32_t>(i));
+    };
+    const nlohmann::json report = train_resampled(
+        comm, input, prepared,
+        {.kind = "bag", .count = input.config.resampling.bags, .draw = draw, .own_seeds = true}, progress);
+    agree(comm, [&] {
+        if (comm.rank() != 0) return;
+        for (const nlohmann::json& network : report["networks"]) {
+            // Its validation part is what the bootstrap sample left out.
+            progress.line(fmt::format("bag {:3}{}{}", network["number"].get<std::size_t>(),
+                                      score_text(network, "validation"), score_text(network, "test")));
+        }
+        progress.line(fmt::format("together: lockstep eval {} --model {}", input.positional.front().string(),
+                                  report["run_dir"].get<std::string>()));
+        publish(input, report, "bag.json");
+    });
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,37 @@
+// `lockstep bench`: how fast the machine computes, steps and communicates.
+#include "launcher/bench/bench.h"
+#include "comm/agreement.h"
+#include "core/base/error.h"
+#include "core/base/spelling.h"
+#include "launcher/bench/bench_comm.h"
+#include "launcher/commands/commands.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace lockstep {
+
+int command_bench(Communicator& comm, const CommandInput& input) {
+    const std::string kind = input.positional.front().string();
+    if (kind == "step") {
+        bench_step(comm, input.bench, input.json);
+    } else if (kind == "comm") {
+        return bench_comm(comm, input.json);
+    } else if (kind == "gemm") {
+        if (comm.size() > 1) {
+            throw CollectiveError(ExitCode::kUsage,
+                                  "lockstep bench gemm measures one process, with --threads on several CPUs; "
+                                  "run it without mpirun");
+        }
+        bench_gemm(input.bench, input.json);
+    } else {
+        constexpr std::array<std::string_view, 3> kKinds{"comm", "gemm", "step"};
+        throw CollectiveError(ExitCode::kUsage,
+                              fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, step", kind,
+                                          did_you_mean(kind, kKinds)));
+    }
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

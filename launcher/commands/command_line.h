@@ -1,0 +1,59 @@
+// What the command line says: the subcommand, its files, its own flags, and keys of the configuration as
+// flags.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/commands/commands.h"
+
+namespace lockstep {
+
+/// A flag that is no key of the configuration.
+struct OwnFlag {
+    std::string_view name;   ///< without "--"
+    std::string_view value;  ///< what it takes, for the help: "FILE"; empty for a switch
+    std::string_view help;
+    bool required = false;
+    bool repeated = false;  ///< may be given several times
+};
+
+/// Which processes of an mpirun run a subcommand.
+enum class Where {
+    kFirstAlone,     ///< the first one, without MPI; the others leave at once
+    kAllRanks,       ///< all ranks, with MPI, also where there is but one
+    kAllIfLaunched,  ///< all ranks of an mpirun; without MPI where there is none
+};
+
+/// One row of `lockstep --help`.
+struct Subcommand {
+    std::string_view name;
+    std::string_view arguments;  ///< "CONFIG", "A B": one word for each file it takes
+    std::string_view help;
+    std::span<const OwnFlag> flags;
+    bool takes_config = false;  ///< the first argument is a configuration; its keys are flags
+    Where where = Where::kFirstAlone;
+};
+
+std::span<const Subcommand> subcommands();
+
+struct CommandLine {
+    const Subcommand* subcommand = nullptr;  ///< none: only with help or version
+    bool help = false;
+    bool version = false;
+    CommandInput input;                                             ///< but for options and config
+    std::vector<std::pair<std::string, std::string>> config_flags;  ///< key and value, in order
+};
+
+/// Reads the arguments behind the program's name. Throws ConfigError naming the flag and the nearest valid
+/// spelling.
+CommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+/// The text of `lockstep --help`, and of `lockstep SUBCOMMAND --help` with all keys, their help and defaults.
+std::string help_text();
+std::string help_text(const Subcommand& subcommand);
+
+}  // namespace lockstep

@@ -1,0 +1,61 @@
+// The subcommands, and what main hands to them. Each prints its result and returns the exit code; errors are
+// thrown.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/bench/bench.h"
+#include "launcher/options/config.h"
+#include "launcher/options/options.h"
+
+namespace lockstep {
+
+class Communicator;
+
+/// What `gradcheck` is told by flags of its own.
+struct GradcheckInput {
+    std::size_t samples = 8;
+    std::size_t parameters = 50;      ///< of each block; 0: all
+    std::optional<double> tolerance;  ///< relative; not given: by the arithmetic
+};
+
+/// What the command line said, besides the keys of the configuration.
+struct CommandInput {
+    std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
+    bool json = false;                              ///< one JSON object on stdout and nothing else
+    std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
+    bool vote = false;                          ///< --combine vote
+    std::filesystem::path out;                  ///< --out FILE
+    std::string set = "test";                   ///< --set train|validation|test
+    std::string format;                         ///< --format safetensors|npz
+    std::size_t ranks = 0;                      ///< --ranks N; 0: not given
+    bool layers = false;                        ///< --layers
+    BenchInput bench;                           ///< of `bench`, whose flags are its own
+    GradcheckInput gradcheck;                   ///< of `gradcheck`, likewise
+
+    ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
+    Config config;
+};
+
+// On every rank of the communicator; each returns the same code on all.
+int command_train(Communicator& communicator, const CommandInput& input);
+int command_crossval(Communicator& communicator, const CommandInput& input);
+int command_bag(Communicator& communicator, const CommandInput& input);
+int command_eval(Communicator& communicator, const CommandInput& input);
+int command_predict(Communicator& communicator, const CommandInput& input);
+int command_bench(Communicator& communicator, const CommandInput& input);
+/// Collective too where it is run under mpirun: a line for every rank.
+int command_info(Communicator* communicator, const CommandInput& input);
+
+// On one process, without MPI. Under mpirun the first process alone runs them.
+int command_plan(const CommandInput& input);
+int command_gradcheck(const CommandInput& input);
+int command_digest(const CommandInput& input);
+int command_diff(const CommandInput& input);
+int command_export(const CommandInput& input);
+
+}  // namespace lockstep

@@ -1,0 +1,75 @@
+// `lockstep crossval`: how well a configuration generalises, by k-fold cross-validation.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "comm/agreement.h"
+#include "launcher/commands/commands.h"
+#include "launcher/train/resampled_training.h"
+
+namespace lockstep {
+
+namespace {
+
+/// Mean and standard deviation (of n - 1) of a score over the folds; nothing where it was not measured.
+nlohmann::json spread(const nlohmann::json& networks, const std::string& score) {
+    std::vector<double> values;
+    for (const nlohmann::json& network : networks) {
+        if (network.contains(score)) values.push_back(network[score].get<double>());
+    }
+    if (values.size() < networks.size()) return {};
+    const auto n = static_cast<double>(values.size());
+    double mean = 0.0;
+    for (const double value : values) mean += value / n;
+    double squares = 0.0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    return {{"mean", mean}, {"standard_deviation", std::sqrt(squares / (n - 1.0))}};
+}
+
+void print(Progress& progress, const nlohmann::json& report) {
+    for (const nlohmann::json& network : report["networks"]) {
+        progress.line(fmt::format("fold {:3}{}{}", network["number"].get<std::size_t>(),
+                                  score_text(network, "validation"), score_text(network, "test")));
+    }
+    std::string line = fmt::format("{} folds", report["networks"].size());
+    const auto add = [&](const char* name, const nlohmann::json& of, double factor, const char* unit) {
+        if (of.is_null()) return;
+        line += fmt::format("  {} {:.5g} ± {:.2g}{}", name, factor * of["mean"].get<double>(),
+                            factor * of["standard_deviation"].get<double>(), unit);
+    };
+    add("validation loss", report["validation_loss"], 1.0, "");
+    add("accuracy", report["validation_accuracy"], 100.0, " %");
+    progress.line(line);
+}
+
+}  // namespace
+
+int command_crossval(Communicator& comm, const CommandInput& input) {
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const std::vector<Resample> folds = agree(comm, [&] {
+        const std::size_t count = input.config.resampling.folds;
+        if (count <= prepared.data.train->size()) {
+            return cross_validation(prepared.data.train->size(), count, input.config.resampling.seed);
+        }
+        throw ConfigError(fmt::format("{}: is more than the {} training samples; choose at most {}",
+                                      input.options.place("resampling.folds"), prepared.data.train->size(),
+                                      prepared.data.train->size()));
+    });
+    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    nlohmann::json report = train_resampled(
+        comm, input, prepared,
+        {.kind = "fold", .count = folds.size(), .draw = [&](std::size_t i) { return folds[i]; }}, progress);
+    agree(comm, [&] {
+        if (comm.rank() != 0) return;
+        report["validation_loss"] = spread(report["networks"], "validation_loss");
+        report["validation_accuracy"] = spread(report["networks"], "validation_accuracy");
+        print(progress, report);
+        publish(input, report, "crossval.json");
+    });
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

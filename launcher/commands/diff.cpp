@@ -1,0 +1,75 @@
+// `lockstep diff`: the first difference of two models. As diff(1): exit code 0 where they are equal, 1 where
+// not.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "launcher/commands/commands.h"
+#include "launcher/files/model_difference.h"
+#include "launcher/files/model_file.h"
+
+namespace lockstep {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kEqual = 0;
+constexpr int kDifferent = 1;
+
+std::string ulps_text(const std::optional<std::uint64_t>& ulps) {
+    return ulps ? fmt::format("{} ulps apart", *ulps) : "one is no number";
+}
+
+void print(const CommandInput& input, const std::string& networks,
+           const std::optional<ModelDifference>& values) {
+    const std::string a = input.positional[0].string();
+    const std::string b = input.positional[1].string();
+    if (!networks.empty()) {
+        fmt::print("{} and {} are different networks: {}\n", a, b, networks);
+    } else if (!values) {
+        fmt::print("{} and {} are equal, bit for bit\n", a, b);
+    } else {
+        fmt::print("{} and {} differ first in {} [{}, {}]: {} against {}, {}\n", a, b, values->block,
+                   values->row, values->col, values->a, values->b, ulps_text(values->ulps));
+        fmt::print("{} of {} values differ", values->different_count, values->value_count);
+        if (values->most_ulps) fmt::print(", by at most {} ulps", *values->most_ulps);
+        fmt::print("\n");
+    }
+}
+
+Json to_json(const CommandInput& input, const std::string& networks,
+             const std::optional<ModelDifference>& values) {
+    Json json{{"a", input.positional[0].string()},
+              {"b", input.positional[1].string()},
+              {"equal", networks.empty() && !values}};
+    if (!networks.empty()) json["network"] = networks;
+    if (values) {
+        const auto or_null = [](const auto& number) { return number ? Json(*number) : Json(nullptr); };
+        json["first"] = {{"block", values->block},       {"layer", values->layer}, {"row", values->row},
+                         {"col", values->col},           {"a", values->a},         {"b", values->b},
+                         {"ulps", or_null(values->ulps)}};
+        json["different_values"] = values->different_count;
+        json["values"] = values->value_count;
+        json["most_ulps"] = or_null(values->most_ulps);
+    }
+    return json;
+}
+
+}  // namespace
+
+int command_diff(const CommandInput& input) {
+    const Model a = read_model(input.positional[0]);
+    const Model b = read_model(input.positional[1]);
+    const std::string networks = network_difference(a.record.network, b.record.network);
+    const std::optional<ModelDifference> values = networks.empty() ? first_difference(a, b) : std::nullopt;
+    if (input.json) {
+        fmt::print("{}\n", to_json(input, networks, values).dump());
+    } else {
+        print(input, networks, values);
+    }
+    return networks.empty() && !values ? kEqual : kDifferent;
+}
+
+}  // namespace lockstep

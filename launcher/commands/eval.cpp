@@ -1,0 +1,116 @@
+// `lockstep eval`: loss and accuracy of a trained model on a data set.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
+
+#include "comm/agreement.h"
+#include "launcher/commands/commands.h"
+#include "launcher/commands/eval_digraph.h"
+#include "launcher/score/ensemble.h"
+#include "launcher/score/evaluation.h"
+#include "launcher/score/forward_run.h"
+#include "launcher/score/prepare.h"
+#include "launcher/score/trained_network.h"
+
+namespace lockstep {
+
+namespace {
+
+/// The set that --set names; it must have targets to be scored against.
+const std::shared_ptr<const Dataset>& scored_set(const CommandInput& input, const DataSets& data) {
+    const std::shared_ptr<const Dataset>& set = chosen_set(input, data);
+    if (!set->has_targets()) {
+        throw DataError(
+            fmt::format("{}: there are no labels to score against; use lockstep predict, or --set train",
+                        set->description()));
+    }
+    return set;
+}
+
+/// A sample of a table, and what the network makes of it.
+struct TableRow {
+    std::vector<float> inputs, outputs, targets;
+};
+
+std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& set) {
+    const auto copied = [](std::span<const float> values) {
+        return std::vector<float>(values.begin(), values.end());
+    };
+    const Network& network = trained.network();
+    WholeArena parameters(network.layout(), trained.parameters());
+    std::vector<TableRow> rows;
+    forward_run(network, parameters, set, 0, set.size(), 0,
+                [&](std::size_t, const Samples& samples, Matrix outputs, Workspace& work) {
+                    network.objective().finish_outputs(outputs, work.scratch());
+                    for (std::size_t r = 0; r < outputs.rows; ++r) {
+                        rows.push_back({copied(samples.x.row(r)), copied(outputs.row(r)),
+                                        copied(samples.targets.values.row(r))});
+                    }
+                });
+    return rows;
+}
+
+/// Several networks' common answers.
+int eval_together(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                  const std::vector<std::filesystem::path>& models) {
+    const Ensemble ensemble =
+        agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+    const std::shared_ptr<const Dataset> set = agree(comm, [&] { return scored_set(input, prepared.data); });
+    const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
+    if (comm.rank() != 0) return static_cast<int>(ExitCode::kDone);
+    if (input.json) {
+        nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set->size()}};
+        if (score.loss) json["loss"] = *score.loss;
+        if (score.accuracy) json["accuracy"] = *score.accuracy;
+        fmt::print("{}\n", json.dump());
+        return static_cast<int>(ExitCode::kDone);
+    }
+    fmt::print("{}", input.set);
+    if (score.loss) fmt::print(" loss {:.6f}", *score.loss);
+    if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    fmt::print("  ({} samples, {} models, {})\n", set->size(), models.size(),
+               input.vote ? "vote" : "average");
+    return static_cast<int>(ExitCode::kDone);
+}
+
+void print(const CommandInput& input, const Score& score, const std::vector<TableRow>& rows) {
+    if (input.json) {
+        nlohmann::json json{{"set", input.set}, {"loss", score.loss}, {"samples", score.samples}};
+        if (score.accuracy) json["accuracy"] = *score.accuracy;
+        for (const TableRow& row : rows) {
+            json["table"].push_back(
+                {{"inputs", row.inputs}, {"outputs", row.outputs}, {"targets", row.targets}});
+        }
+        fmt::print("{}\n", json.dump());
+        return;
+    }
+    for (const TableRow& row : rows) {
+        fmt::print("{} -> {}  (target {})\n", fmt::join(row.inputs, " "), fmt::join(row.outputs, " "),
+                   fmt::join(row.targets, " "));
+    }
+    fmt::print("{} loss {:.6f}", input.set, score.loss);
+    if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    fmt::print("  ({} samples)\n", score.samples);
+}
+
+}  // namespace
+
+int command_eval(Communicator& comm, const CommandInput& input) {
+    if (!input.config.digraph.empty()) return eval_digraph(comm, input);
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const auto models = agree(comm, [&] { return model_files(input.models); });
+    if (models.size() > 1) return eval_together(comm, input, prepared, models);
+    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
+    const auto set = agree(comm, [&] { return trained->seen(scored_set(input, prepared.data)); });
+    WholeArena parameters(trained->network().layout(), trained->parameters());
+    const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);
+    if (comm.rank() == 0) {
+        const bool small = input.config.data.source == "table";
+        print(input, score, small ? table_rows(*trained, *set) : std::vector<TableRow>{});
+    }
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

@@ -1,0 +1,77 @@
+// `lockstep info`: what this build is and what it runs on; under mpirun a line for every rank.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "comm/communicator.h"
+#include "comm/mpi_runtime.h"
+#include "core/arithmetic/dispatch/amx_support.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/threads.h"
+#include "launcher/commands/commands.h"
+#include "launcher/run/launch_environment.h"
+#include "launcher/run/version.h"
+
+namespace lockstep {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What differs from rank to rank.
+Json rank_json(const std::string& host) {
+    Json sets = Json::array();
+    for (const InstructionSet isa : available_instruction_sets()) sets.push_back(name(isa));
+    return {{"host", host},
+            {"cpu_model", cpu_model()},
+            {"instruction_sets", sets},
+            {"instruction_set", name(instruction_set())},
+            {"amx", why_no_amx().empty() ? "available" : "not used: " + why_no_amx()},
+            {"cpus_bound", cpus_allowed()},
+            {"threads", default_threads()}};
+}
+
+Json build_json() {
+    return {{"lockstep", kVersion},
+            {"build_type", kBuildType},
+            {"compiler", compiler()},
+            {"mpi_library", MpiRuntime::library_version()}};
+}
+
+void print(const Json& json) {
+    fmt::print("lockstep     {} ({}, {})\n", json["lockstep"].get<std::string>(),
+               json["build_type"].get<std::string>(), json["compiler"].get<std::string>());
+    fmt::print("MPI library  {}\n", json["mpi_library"].get<std::string>());
+    for (std::size_t rank = 0; rank < json["ranks"].size(); ++rank) {
+        const Json& of_rank = json["ranks"][rank];
+        fmt::print("rank {:<7} {}: {}, {} in use of {}, bound to {} CPUs, {} threads; AMX {}\n", rank,
+                   of_rank["host"].get<std::string>(), of_rank["cpu_model"].get<std::string>(),
+                   of_rank["instruction_set"].get<std::string>(),
+                   fmt::join(of_rank["instruction_sets"].get<std::vector<std::string>>(), ", "),
+                   of_rank["cpus_bound"].get<int>(), of_rank["threads"].get<std::size_t>(),
+                   of_rank["amx"].get<std::string>());
+    }
+}
+
+}  // namespace
+
+int command_info(Communicator* communicator, const CommandInput& input) {
+    const std::string host = communicator ? communicator->host() : host_name();
+    const std::string own = rank_json(host).dump();
+    const std::vector<std::string> all =
+        communicator ? communicator->allgather(own) : std::vector<std::string>{own};
+    if (communicator && communicator->rank() != 0) return 0;
+
+    Json json = build_json();
+    json["ranks"] = Json::array();
+    for (const std::string& rank : all) json["ranks"].push_back(Json::parse(rank));
+    if (input.json) {
+        fmt::print("{}\n", json.dump());
+    } else {
+        print(json);
+    }
+    return 0;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,176 @@
+// `lockstep plan`: checks all that train would check, and says what it would do.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "launcher/commands/commands.h"
+#include "launcher/options/options_json.h"
+#include "launcher/run/run_log.h"
+#include "launcher/score/prepare.h"
+#include "launcher/train/plan_report.h"
+
+namespace lockstep {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string bytes_text(std::size_t bytes) {
+    constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (value >= 1024.0 && unit + 1 < kUnits.size()) {
+        value /= 1024.0;
+        ++unit;
+    }
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string buckets_text(std::size_t count) {
+    return count == 1 ? "one bucket" : fmt::format("{} buckets", count);
+}
+
+/// Runs of ranks with the same number of leaves: "ranks 0-2: 2 each, rank 3: 1".
+std::string leaves_text(const std::vector<std::size_t>& leaves) {
+    std::string text;
+    for (std::size_t first = 0; first < leaves.size();) {
+        std::size_t end = first;
+        while (end < leaves.size() && leaves[end] == leaves[first]) ++end;
+        text += text.empty() ? "" : ", ";
+        text += end - first == 1 ? fmt::format("rank {}: {}", first, leaves[first])
+                                 : fmt::format("ranks {}-{}: {} each", first, end - 1, leaves[first]);
+        first = end;
+    }
+    return text;
+}
+
+std::string idle_text(const PlanReport& report) {
+    const std::size_t busy = report.ranks - report.idle_ranks.size();
+    return fmt::format(
+        "ranks {} to {} have no samples; use at most {} ranks, a larger training.global_batch or a smaller "
+        "training.leaf",
+        report.idle_ranks.front(), report.idle_ranks.back(), busy);
+}
+
+void print(const PlanReport& report, const CommandInput& input, const DataSets& data) {
+    const Config& config = input.config;
+    fmt::print("data        {}; {}{}\n", data.train->description(),
+               data.validation ? data.validation->description() + "; " : "", data.test->description());
+    for (std::size_t l = 0; l < report.layers.size(); ++l) {
+        const PlanReport::LayerPart& layer = report.layers[l];
+        fmt::print("layer {:<5} {} -> {}, {} parameters: {}\n", l, layer.inputs, layer.outputs,
+                   layer.parameters, layer.text);
+    }
+    fmt::print("parameters  {}\n", report.parameters);
+    fmt::print("steps       {} an epoch of {} samples in batches of {}; {} in all\n", report.steps_per_epoch,
+               report.training_samples, report.global_batch, report.steps);
+    fmt::print(
+        "rate        {} from {} at the first step to {} at the last{}\n",
+        input.options.text("optimizer.schedule"), report.first_rate, report.last_rate,
+        config.learning_rate.schedule == RateSchedule::kAdaptive ? ", but for what the error does" : "");
+    fmt::print("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
+    if (!report.idle_ranks.empty()) fmt::print("warning: {}\n", idle_text(report));
+    fmt::print(
+        "memory      {} a rank: parameters {}, gradients {}, optimizer {}, packed weights {}, activations "
+        "{}\n",
+        bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
+        bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
+        bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
+    if (report.best_bytes > 0) {
+        fmt::print("keep        best: {} a rank, included above, for the best check's parameters\n",
+                   bytes_text(report.best_bytes));
+    }
+    if (report.compression != "none") {
+        fmt::print("compression {}: other numbers than without, the same for any number of ranks",
+                   report.compression);
+        if (report.kept_back_bytes > 0) {
+            fmt::print("; {} a rank, included above, for what is kept back",
+                       bytes_text(report.kept_back_bytes));
+        }
+        fmt::print("\n");
+    }
+    if (report.ranks > 1) {
+        for (const PlanReport::Choice& choice : report.shards) {
+            fmt::print("shard       {:<10}  {} a rank, which sends up to {} a step{}\n", choice.shard,
+                       bytes_text(choice.memory_bytes), bytes_text(choice.sent_bytes_per_step),
+                       choice.shard == report.shard ? "; chosen" : "");
+        }
+    }
+    if (report.algorithm == "none") {
+        fmt::print("reduction   none on one rank\n");
+    } else if (report.algorithm == "mpi") {
+        fmt::print("reduction   {} of gradients a step by MPI_Allreduce in {}; no promise of equal bits\n",
+                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count));
+    } else {
+        fmt::print("reduction   {} of gradients a step in {}; a rank sends up to {} ({})\n",
+                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count),
+                   bytes_text(report.sent_bytes_per_step), report.algorithm);
+    }
+}
+
+Json to_json(const PlanReport& report, const CommandInput& input, const DataSets& data) {
+    Json layers = Json::array();
+    for (const PlanReport::LayerPart& layer : report.layers) {
+        layers.push_back({{"layer", layer.text},
+                          {"inputs", layer.inputs},
+                          {"outputs", layer.outputs},
+                          {"parameters", layer.parameters}});
+    }
+    Json shards = Json::object();
+    for (const PlanReport::Choice& choice : report.shards) {
+        shards[choice.shard] = {{"memory_bytes_per_rank", choice.memory_bytes},
+                                {"sent_bytes_per_step", choice.sent_bytes_per_step}};
+    }
+    return {{"configuration", input.options.config_name()},
+            {"ranks", report.ranks},
+            {"train_data", data.train->description()},
+            {"test_data", data.test->description()},
+            {"layers", layers},
+            {"parameters", report.parameters},
+            {"training_samples", report.training_samples},
+            {"global_batch", report.global_batch},
+            {"steps_per_epoch", report.steps_per_epoch},
+            {"steps", report.steps},
+            {"learning_rate_first", report.first_rate},
+            {"learning_rate_last", report.last_rate},
+            {"leaves_per_rank", report.leaves},
+            {"idle_ranks", report.idle_ranks},
+            {"memory_bytes_per_rank",
+             {{"parameters", report.parameter_bytes},
+              {"gradients", report.gradient_bytes},
+              {"optimizer", report.optimizer_bytes},
+              {"kept_back", report.kept_back_bytes},
+              {"best", report.best_bytes},
+              {"packed_weights", report.packed_bytes},
+              {"activations", report.activation_bytes},
+              {"total", report.memory_bytes()}}},
+            {"shard", report.shard},
+            {"compression", report.compression},
+            {"shards", shards},
+            {"reduction", report.algorithm},
+            {"buckets", report.bucket_count},
+            {"gradient_bytes_per_step", report.gradient_arena_bytes},
+            {"sent_bytes_per_step", report.sent_bytes_per_step},
+            {"options", to_json(input.options)}};
+}
+
+}  // namespace
+
+int command_plan(const CommandInput& input) {
+    const Prepared prepared = prepare(input);
+    check_stopping(input.config, input.options, prepared.data.validation != nullptr);
+    choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
+    const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;
+    const PlanReport report = make_plan(input.config, prepared.network, *prepared.data.train, ranks);
+    if (input.json) {
+        fmt::print("{}\n", to_json(report, input, prepared.data).dump());
+    } else {
+        print(report, input, prepared.data);
+    }
+    return 0;
+}
+
+}  // namespace lockstep

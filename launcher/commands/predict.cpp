@@ -1,0 +1,98 @@
+// `lockstep predict`: one prediction a line, in the samples' order.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "comm/agreement.h"
+#include "core/data/batch_plan.h"
+#include "launcher/commands/commands.h"
+#include "launcher/files/atomic_file.h"
+#include "launcher/score/ensemble.h"
+#include "launcher/score/forward_run.h"
+#include "launcher/score/prepare.h"
+#include "launcher/score/trained_network.h"
+
+namespace lockstep {
+
+namespace {
+
+/// A class number where the targets are classes, else the outputs, separated by commas.
+void append_prediction(std::string& text, std::span<const float> outputs, bool classes) {
+    if (classes) {
+        fmt::format_to(std::back_inserter(text), "{}\n", std::ranges::max_element(outputs) - outputs.begin());
+    } else {
+        fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
+    }
+}
+
+/// The lines of this rank's share of the set.
+std::string predictions(const Communicator& comm, const TrainedNetwork& trained, const Dataset& set,
+                        std::size_t leaf) {
+    const Network& network = trained.network();
+    const BatchPlan plan(set.size(), set.size(), leaf, 0);
+    const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
+    std::string text;
+    WholeArena parameters(network.layout(), trained.parameters());
+    forward_run(network, parameters, set, shard.first, shard.samples, 0,
+                [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
+                    network.objective().finish_outputs(outputs, work.scratch());
+                    for (std::size_t r = 0; r < outputs.rows; ++r) {
+                        append_prediction(text, outputs.row(r), set.classes() > 0);
+                    }
+                });
+    return text;
+}
+
+/// The same of several networks' common answers.
+std::string predictions(const Communicator& comm, const Ensemble& ensemble,
+                        const std::shared_ptr<const Dataset>& set, std::size_t leaf) {
+    Answers answers = ensemble.answer(comm, set, leaf);
+    std::string text;
+    for (std::size_t r = 0; r < answers.shard.samples; ++r) {
+        append_prediction(text, answers.matrix().row(r), set->classes() > 0);
+    }
+    return text;
+}
+
+/// The lines of every rank.
+std::vector<std::string> predict(const Communicator& comm, const CommandInput& input,
+                                 const Prepared& prepared, const std::shared_ptr<const Dataset>& set) {
+    const auto models = agree(comm, [&] { return model_files(input.models); });
+    const std::size_t leaf = input.config.training.leaf;
+    if (models.size() > 1) {
+        const Ensemble ensemble =
+            agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+        return comm.allgather(predictions(comm, ensemble, set, leaf));
+    }
+    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
+    const auto seen = agree(comm, [&] { return trained->seen(set); });
+    return comm.allgather(predictions(comm, *trained, *seen, leaf));
+}
+
+}  // namespace
+
+int command_predict(Communicator& comm, const CommandInput& input) {
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const auto set = agree(comm, [&] { return chosen_set(input, prepared.data); });
+    const std::vector<std::string> shares = predict(comm, input, prepared, set);
+    agree(comm, [&] {
+        if (comm.rank() != 0) return;
+        AtomicFile file(input.out);
+        for (const std::string& share : shares) file.write(share);
+        file.commit();
+        if (input.json) {
+            fmt::print(
+                "{}\n",
+                nlohmann::json{{"set", input.set}, {"samples", set->size()}, {"out", input.out.string()}}
+                    .dump());
+        } else {
+            fmt::print("{} predictions in {}\n", set->size(), input.out.string());
+        }
+    });
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

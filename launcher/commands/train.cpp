@@ -1,0 +1,21 @@
+// `lockstep train`: from a configuration to a run directory with a model.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "comm/agreement.h"
+#include "launcher/commands/commands.h"
+#include "launcher/train/training_run.h"
+
+namespace lockstep {
+
+int command_train(Communicator& comm, const CommandInput& input) {
+    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    const FinishedRun run = run_training(comm, {input.config, input.options, prepared, ""}, progress);
+    progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
+    if (comm.rank() == 0 && input.json) fmt::print("{}\n", to_json(run).dump());
+    return static_cast<int>(ExitCode::kDone);
+}
+
+}  // namespace lockstep

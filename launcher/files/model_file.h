@@ -1,0 +1,84 @@
+// The model file: what a network is and its parameters, versioned, checksummed, written whole or not at all.
+//
+//   file    := header record padding arena trailer
+//   header  := "LOCKSTEP" version:u32 0:u32 record_bytes:u64 file_bytes:u64      32 bytes, little-endian
+//   record  := ModelRecord as a Boost text archive without its header            record_bytes bytes
+//              version 2: the same, and its preprocessing behind it, vectors as strings of f32 little-endian
+//   padding := zero bytes up to the next multiple of 64, counted from the start of the file
+//   arena   := { block gap }, the blocks of record.parameters in order
+//   block   := { value:f32 }, rows * cols of them, row-major, little-endian
+//   gap     := zero bytes up to the next multiple of 64
+//   trailer := XXH3 128 of all bytes before it, in canonical (big-endian) order  16 bytes
+//
+// A reader of version v reads versions 1 to v; a model without preprocessing is written as version 1. The
+// arena is laid out in the file as it is in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/buffer.h"
+#include "core/data/preprocessing.h"
+#include "core/network/network_spec.h"
+#include "core/network/parameter_source.h"
+
+namespace lockstep {
+
+inline constexpr std::uint32_t kModelFileVersion = 2;
+
+/// A parameter block's name and shape, as the record lists it.
+struct ParameterShape {
+    std::string name;  ///< "layer0.weight", "layer0.bias"
+    std::uint64_t layer = 0;
+    std::uint64_t rows = 0;
+    std::uint64_t cols = 0;
+    bool operator==(const ParameterShape&) const = default;
+};
+
+/// What the file says about its network.
+struct ModelRecord {
+    NetworkSpec network;
+    std::string data_source;  ///< data.source it was trained on
+    std::size_t classes = 0;  ///< 0: real outputs
+    std::uint64_t seed = 0;
+    std::uint64_t step = 0;   ///< optimizer steps taken
+    std::uint64_t epoch = 0;  ///< epochs completed
+    std::string optimizer;    ///< its name
+    std::string lockstep_version;
+    std::shared_ptr<const Preprocessing> preprocessing;  ///< none: inputs as they are
+    std::vector<ParameterShape> parameters;              ///< write_model fills it in from the layout
+    bool operator==(const ModelRecord&) const = default;
+};
+
+/// A model in memory: the record, and the parameters as the network's own arena.
+struct Model {
+    ModelRecord record;
+    ParameterLayout layout;
+    Buffer<float> arena;  ///< (layout.arena_size())
+};
+
+/// Writes to a temporary name in the same folder, fsyncs the file, renames it to `path`, fsyncs the folder:
+/// after a crash `path` is the old file or the new one, never a part. Throws CheckpointError
+/// naming the file and the reason.
+/// Asks for every layer once, also where it then throws: other ranks may take part in that.
+void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
+                 ParameterSource& parameters);
+/// Requires parameters.size() == layout.arena_size().
+void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
+                 std::span<const float> parameters);
+
+/// Throws CheckpointError naming the file, the offset, what was expected and what to do, where it is missing,
+/// no model, of a newer version, truncated, of a wrong checksum, or where its blocks do not fit its network.
+Model read_model(const std::filesystem::path& path);
+
+/// Throws CheckpointError unless the model was made for `network` (inputs, layers, loss) and for inputs
+/// preprocessed like that: eval and predict.
+void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network,
+                const PreprocessingOptions& preprocessing);
+
+}  // namespace lockstep

@@ -1,0 +1,113 @@
+// The configuration of a run, typed: what the resolved options say, with impossible combinations refused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "comm/gradient_reducer.h"
+#include "core/arithmetic/arithmetic.h"
+#include "core/data/augmentation.h"
+#include "core/data/open_data.h"
+#include "core/data/preprocessing.h"
+#include "core/network/network_spec.h"
+#include "core/training/learning_rate.h"
+#include "core/training/optimizer.h"
+#include "core/training/regularisation.h"
+#include "launcher/options/options.h"
+
+namespace lockstep {
+
+/// training.global_batch = all: the whole training set is one batch.
+inline constexpr std::size_t kWholeSet = std::numeric_limits<std::size_t>::max();
+
+struct TrainingConfig {
+    std::size_t epochs = 0;        ///< 0: bounded by max_steps alone
+    std::size_t max_steps = 0;     ///< 0: bounded by epochs alone; both 0: initialise and save
+    std::size_t global_batch = 0;  ///< over all ranks; kWholeSet for `all`
+    std::size_t leaf = 32;
+    std::size_t micro_batch = 0;  ///< samples whose activations are alive on a rank; 0: its whole share
+    std::uint64_t seed = 1;
+    std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
+    Arithmetic arithmetic = Arithmetic::kFp32;
+    std::size_t patience = 0;    ///< checks without a lower validation loss; 0: no early stopping
+    double stop_gradient = 0.0;  ///< norm of a batch's mean gradient to stop at; 0: never
+    bool keep_best = false;      ///< the parameters of the lowest validation loss, not the last ones
+
+    [[nodiscard]] bool watches_validation() const { return patience > 0 || keep_best; }
+    /// Steps of the whole run, 0 where it only initialises.
+    [[nodiscard]] std::size_t steps(std::size_t steps_per_epoch) const;
+};
+
+struct CommConfig {
+    Reduction reduction = Reduction::kTree;
+    Sharding sharding = Sharding::kNone;
+    Compression compression = Compression::kNone;
+    double keep = 0.0;  ///< share of a leaf's values that go up the tree, with kTopK
+    double bucket_mib = 0.0;
+    std::size_t check_every = 0;  ///< steps between comparisons of the replicas; 0: only at the end
+
+    /// Bytes of a bucket, at least one value.
+    [[nodiscard]] std::size_t bucket_bytes() const;
+};
+
+/// Of the subcommands that train several networks of one configuration.
+struct ResamplingConfig {
+    std::size_t folds = 0;  ///< of crossval
+    std::size_t bags = 0;   ///< networks of bag
+    std::size_t groups =
+        0;  ///< of ranks, each with a network of its own; 0: as many as there are networks or ranks
+    std::uint64_t seed = 1;
+};
+
+struct RunConfig {
+    std::filesystem::path
+        dir;                 ///< empty: runs/<configuration>-<date>-<time>, see choose_run_dir in run_log.h
+    bool overwrite = false;  ///< a run that `dir` already holds is replaced
+    std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
+    std::size_t log_every = 0;       ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+};
+
+struct Config {
+    std::string name;  ///< of the configuration file: "mnist"
+    DataOptions data;
+    AugmentationOptions augmentation;
+    PreprocessingOptions preprocessing;
+    NetworkSpec network;            ///< inputs is 0 until the data is open
+    std::filesystem::path weights;  ///< network.weights; empty: none
+    std::filesystem::path digraph;  ///< network.digraph, for eval alone; empty: none. With one, all but the
+                                    ///< data is as it is by default, and there are no layers
+    std::size_t digraph_steps = 0;
+    TrainingConfig training;
+    OptimizerOptions optimizer;
+    RegularisationOptions regularisation;
+    LearningRateOptions learning_rate;
+    CommConfig comm;
+    ResamplingConfig resampling;
+    RunConfig run;
+};
+
+/// Throws ConfigError, naming key and origin, for combinations that cannot be.
+Config make_config(const ResolvedOptions& options);
+
+/// Checks what can only be known once the data is open, and returns the network with `inputs` filled in: the
+/// outputs and the loss against the targets, the batch against the samples. What `plan` and `train` both
+/// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
+NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
+                               const Dataset& test);
+
+/// Whether there is a validation part for what goes by its loss. Throws ConfigError naming key and origin.
+void check_stopping(const Config& config, const ResolvedOptions& options, bool has_validation);
+
+/// OMP_NUM_THREADS, whose first number is the outermost level's, or 1: what training.threads = 0 means.
+std::size_t default_threads();
+
+/// Requires one of the choices of training.arithmetic.
+Arithmetic parse_arithmetic(std::string_view name);
+std::string to_string(Reduction reduction);
+std::string to_string(Sharding sharding);
+std::string to_string(Compression compression);
+
+}  // namespace lockstep

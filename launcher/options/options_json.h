@@ -1,0 +1,14 @@
+// Resolved options as JSON, for run.json and `plan --json`.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "launcher/options/options.h"
+
+namespace lockstep {
+
+/// {"training.leaf": {"value": 32, "origin": "default"}, …}; a repeated key has "values" and "origins".
+/// Numbers and switches are JSON's own.
+nlohmann::ordered_json to_json(const ResolvedOptions& options);
+
+}  // namespace lockstep

@@ -1,0 +1,497 @@
+#include "launcher/options/options_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdint>
+
+#include "core/base/error.h"
+#include "core/base/number.h"
+#include "core/base/spelling.h"
+#include "core/data/open_data.h"
+#include "core/data/preprocessing.h"
+#include "core/network/network_spec.h"
+#include "core/training/learning_rate.h"
+#include "core/training/optimizer.h"
+
+namespace lockstep {
+
+namespace {
+
+using enum OptionKind;
+
+constexpr std::array<std::string_view, 3> kArithmetics{"fp32", "bf16", "fp32_amx"};
+constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
+constexpr std::array<std::string_view, 3> kCompressions{"none", "bf16", "top_k"};
+constexpr std::array<std::string_view, 3> kShards{"none", "optimizer", "parameters"};
+constexpr std::array<std::string_view, 2> kKeeps{"last", "best"};
+constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
+
+// Whole numbers up to 2^53 are exact in a double; the seed alone may use all 64 bits.
+constexpr double kMostWhole = 0x1p53;
+constexpr double kMostSeed = 0x1p64;
+constexpr double kMostReal = std::numeric_limits<float>::max();
+
+constexpr OptionSpec whole(std::string_view key, std::string_view default_text, double least, double most,
+                           std::string_view help) {
+    return {
+        .key = key, .kind = kWhole, .default_text = default_text, .help = help, .least = least, .most = most};
+}
+
+constexpr OptionSpec text(std::string_view key, std::string_view help) { return {.key = key, .help = help}; }
+
+const std::array kTable{
+    OptionSpec{.key = "data.source",
+               .kind = kChoice,
+               .help = "which samples: MNIST's files, CSV files, a small table as text, or a synthetic set",
+               .choices = data_source_names(),
+               .required = true},
+    text("data.dir", "mnist, csv: the folder of the files"),
+    text("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
+    text("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
+    text("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
+    text("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
+    text("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    whole("data.classes", "0", 0, kMostWhole,
+          "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
+    whole("data.train_samples", "0", 0, kMostWhole,
+          "synthetic: how many to draw; files: read at most so many; 0: the source's own number"),
+    whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),
+    whole("data.seed", "1", 0, kMostSeed, "synthetic sets: what the samples are drawn from"),
+    OptionSpec{.key = "data.split",
+               .default_text = "none",
+               .help =
+                   "cuts the training set at random, in per cent: 80/20 into training and validation part, "
+                   "60/20/20 also into a test part, in place of the source's test set"},
+    whole("data.split_seed", "1", 0, kMostSeed, "what data.split is drawn from"),
+
+    whole("augmentation.width", "0", 0, 1 << 20, "pixels of an image's row; 0: the images are square"),
+    OptionSpec{.key = "augmentation.shift",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "training images are shifted at random by up to so many pixels, in x and in y",
+               .least = 0,
+               .most = 1024},
+    OptionSpec{.key = "augmentation.rotation",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "turned by up to so many degrees",
+               .least = 0,
+               .most = 90},
+    OptionSpec{.key = "augmentation.scaling",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "stretched or shrunk by up to this share, in x and in y",
+               .least = 0,
+               .most = 0.9},
+    OptionSpec{.key = "augmentation.elastic_alpha",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "bent elastically: pixels by which random displacements are multiplied once smoothed",
+               .least = 0,
+               .most = 1024},
+    OptionSpec{.key = "augmentation.elastic_sigma",
+               .kind = kReal,
+               .default_text = "5",
+               .help = "pixels: deviation of the Gaussian that smooths the displacements",
+               .least = 0,
+               .most = 1024,
+               .above = true},
+
+    OptionSpec{
+        .key = "preprocessing.inputs",
+        .kind = kChoice,
+        .default_text = "none",
+        .help =
+            "what is done to the inputs, as the training samples alone say: each to mean 0 and deviation 1, "
+            "each to [0, 1], principal components, or these with deviation 1",
+        .choices = input_scaling_names()},
+    whole("preprocessing.components", "0", 0, kMostWhole,
+          "pca, whiten: how many components, those of largest variance; 0: as many as there are inputs"),
+
+    OptionSpec{
+        .key = "preprocessing.target_low",
+        .kind = kReal,
+        .default_text = "0",
+        .help = "square errors of classes: what the outputs of all other classes are to be; -1 for tanh, or "
+                "-1.716 and a little more for 1.7159 tanh(2/3 x)",
+        .least = -kMostReal,
+        .most = kMostReal},
+    OptionSpec{.key = "preprocessing.target_high",
+               .kind = kReal,
+               .default_text = "1",
+               .help = "the same of the sample's class's output",
+               .least = -kMostReal,
+               .most = kMostReal},
+
+    OptionSpec{.key = "network.layer",
+               .kind = kLayer,
+               .help = "a layer, first to last: dense|distance units=N "
+                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax, of distances "
+                       "gaussian|identity] [amplitude=a] [steepness=b] [width=s] "
+                       "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
+                       "[dropout=share of its outputs]",
+               .required = true,
+               .repeated = true,
+               .unless = "network.digraph"},
+    text("network.weights",
+         "a text file of weights, the first ones of train, and those of eval and predict without --model"),
+    text(
+        "network.digraph",
+        "in place of layers: a text file of a network with cycles, whose activity eval runs on every sample"),
+    whole("network.digraph_steps", "1000", 0, kMostWhole, "digraph: how long the activity may go on"),
+    OptionSpec{.key = "network.loss",
+               .kind = kChoice,
+               .default_text = "cross_entropy",
+               .help =
+                   "the error function; square errors: half the sum over the outputs, added over a batch's "
+                   "samples by square_error_sum, else averaged; mean_square_error: the mean over the "
+                   "outputs, as PyTorch; cross_entropy_both: with softmax, the terms of 1 - y as well; "
+                   "perceptron: one layer of unit steps, corrected where it errs",
+               .choices = loss_names()},
+    OptionSpec{.key = "network.input_dropout",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "share of the inputs that are silenced in a training step",
+               .least = 0,
+               .most = 1,
+               .below = true},
+
+    whole("training.epochs", "0", 0, kMostWhole,
+          "passes over the training set; 0: as many as training.max_steps needs"),
+    whole("training.max_steps", "0", 0, kMostWhole,
+          "stop after so many steps; 0: no limit; this and epochs both 0: initialise and save"),
+    OptionSpec{.key = "training.global_batch",
+               .kind = kWholeOrAll,
+               .default_text = "128",
+               .help = "samples of one step over all ranks, or all for the whole training set",
+               .least = 1,
+               .most = kMostWhole},
+    whole("training.leaf", "32", 1, 1 << 20,
+          "samples of a leaf, the unit of work; another value gives other bits"),
+    whole("training.micro_batch", "0", 0, kMostWhole,
+          "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
+          "changes bits; 0: its whole share of the batch"),
+    whole("training.patience", "0", 0, kMostWhole,
+          "stop after so many measurements without a lower validation loss than all before; 0: never"),
+    OptionSpec{.key = "training.stop_gradient",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "stop after a step whose batch's mean gradient has a norm of at most this; 0: never",
+               .least = 0,
+               .most = kMostReal},
+    OptionSpec{
+        .key = "training.keep",
+        .kind = kChoice,
+        .default_text = "last",
+        .help = "which parameters the model holds: the last ones, or those of the lowest validation loss",
+        .choices = kKeeps},
+    whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
+    whole("training.threads", "0", 0, 4096,
+          "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),
+    OptionSpec{
+        .key = "training.arithmetic",
+        .kind = kChoice,
+        .default_text = "fp32",
+        .help = "what the layers' products are computed in; bf16: factors rounded to bf16, sums and all else "
+                "in fp32; fp32_amx: factors split into three bf16, as accurate as fp32, fast on AMX alone",
+        .choices = kArithmetics},
+
+    OptionSpec{.key = "optimizer.name",
+               .kind = kChoice,
+               .default_text = "sgd",
+               .help = "the learning rule",
+               .choices = optimizer_names()},
+    OptionSpec{.key = "optimizer.learning_rate",
+               .kind = kRates,
+               .help = "the learning rate, or several by epoch, as in 0.1, 0.05, 0.01",
+               .required = true,
+               .unless = "network.digraph"},
+    OptionSpec{.key = "optimizer.schedule",
+               .kind = kChoice,
+               .default_text = "constant",
+               .help = "how the learning rate changes: not, by steps of some epochs, exponentially with the "
+                       "epochs, as 1/t, as half a cosine over the run, or up and down with the error",
+               .choices = rate_schedules()},
+    whole("optimizer.warmup_steps", "0", 0, kMostWhole,
+          "steps over which the rate rises linearly from 0 to the schedule's"),
+    OptionSpec{.key = "optimizer.rate_decay",
+               .kind = kReal,
+               .default_text = "0.1",
+               .help = "steps, exponential: the rate is multiplied by it",
+               .least = 0,
+               .most = 1,
+               .above = true},
+    whole("optimizer.rate_decay_epochs", "10", 1, kMostWhole, "steps: epochs between two multiplications"),
+    whole("optimizer.rate_decay_steps", "1", 1, kMostWhole,
+          "inverse: T in learning_rate T / (T + t - 1) at step t"),
+    OptionSpec{.key = "optimizer.rate_final",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "cosine: the rate of the last step",
+               .least = 0,
+               .most = 1 << 20},
+    OptionSpec{.key = "optimizer.rate_rise",
+               .kind = kReal,
+               .default_text = "1.05",
+               .help = "adaptive: the factor after an epoch whose training error fell",
+               .least = 1,
+               .most = 2},
+    OptionSpec{.key = "optimizer.rate_fall",
+               .kind = kReal,
+               .default_text = "0.7",
+               .help = "adaptive: the factor after an epoch whose training error rose",
+               .least = 0,
+               .most = 1,
+               .above = true},
+    OptionSpec{.key = "optimizer.momentum",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "sgd, nesterov, rmsprop, lars: the share of the last change that is kept",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.rho",
+               .kind = kReal,
+               .default_text = "0.9",
+               .help = "rmsprop, adadelta: decay of the mean squared gradient",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.beta1",
+               .kind = kReal,
+               .default_text = "0.9",
+               .help = "adam, adamw, lamb: decay of the mean gradient",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.beta2",
+               .kind = kReal,
+               .default_text = "0.999",
+               .help = "adam, adamw, lamb: decay of the mean squared gradient",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.epsilon",
+               .kind = kReal,
+               .default_text = "1e-8",
+               .help = "adaptive rules: against division by 0; adadelta starts slowly with less than 1e-6",
+               .least = 0,
+               .most = 1,
+               .above = true,
+               .below = true},
+    OptionSpec{
+        .key = "optimizer.epsilon_place",
+        .kind = kChoice,
+        .default_text = "default",
+        .help =
+            "inside the root, 1 / sqrt(r + epsilon), as the lecture has it, or outside, 1 / (sqrt(r) + "
+            "epsilon), as PyTorch; default: inside for adagrad and rmsprop, outside for adam, adamw, lamb",
+        .choices = epsilon_places()},
+    OptionSpec{.key = "optimizer.weight_decay",
+               .kind = kReal,
+               .default_text = "0",
+               .help =
+                   "adamw: w shrinks by learning_rate times it a step; lars, lamb: times w it is added to "
+                   "the step's direction",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "optimizer.trust",
+               .kind = kReal,
+               .default_text = "0.001",
+               .help = "lars: a layer's step, before learning_rate, as a share of the norm of its parameters",
+               .least = 0,
+               .most = kMostReal,
+               .above = true},
+
+    OptionSpec{
+        .key = "regularisation.l2",
+        .kind = kReal,
+        .default_text = "0",
+        .help = "the error is increased by it times half the sum of all squared weights, without biases",
+        .least = 0,
+        .most = 1,
+        .below = true},
+    OptionSpec{.key = "regularisation.weight_decay",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "after a step each weight, but no bias, is multiplied by 1 minus it",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "regularisation.max_norm",
+               .kind = kReal,
+               .default_text = "0",
+               .help =
+                   "after a step the weights that enter a neuron, without its bias, are scaled down to this "
+                   "Euclidean norm where theirs is larger; 0: no bound",
+               .least = 0,
+               .most = 1 << 20},
+
+    OptionSpec{
+        .key = "comm.reduction",
+        .kind = kChoice,
+        .default_text = "tree",
+        .help = "how gradients are added over the ranks; mpi (MPI_Allreduce) withdraws the promise of equal "
+                "bits",
+        .choices = kReductions},
+    OptionSpec{
+        .key = "comm.shard",
+        .kind = kChoice,
+        .default_text = "none",
+        .help = "what the ranks divide among themselves instead of each holding all of it; parameters: with "
+                "their gradients and the optimizer's state; never changes bits",
+        .choices = kShards},
+    OptionSpec{.key = "comm.compression",
+               .kind = kChoice,
+               .default_text = "none",
+               .help = "for slow networks: gradients travel between hosts in fewer bytes; bf16: rounded; "
+                       "top_k: the largest alone, the others are added to the next step's; changes the "
+                       "numbers, the same on any number of ranks",
+               .choices = kCompressions},
+    OptionSpec{.key = "comm.keep",
+               .kind = kReal,
+               .default_text = "0.01",
+               .help = "top_k: share of the values of a leaf's gradient that travel",
+               .least = 0,
+               .most = 1,
+               .above = true},
+    OptionSpec{.key = "comm.bucket_mib",
+               .kind = kReal,
+               .default_text = "1",
+               .help = "MiB of gradients that are reduced in one go",
+               .least = 0,
+               .most = 1 << 20,
+               .above = true},
+    whole("comm.check_every", "100", 0, kMostWhole,
+          "steps between comparisons of the replicas' digests; 0: only at the end"),
+
+    whole("resampling.folds", "10", 2, kMostWhole,
+          "crossval: parts of the training set, each judged by once"),
+    whole("resampling.bags", "10", 1, 1 << 20,
+          "bag: networks, each on a bootstrap sample of the training set"),
+    whole("resampling.groups", "0", 0, kMostWhole,
+          "groups of ranks, each at work on one network at a time; 0: as many as ranks or networks"),
+    whole("resampling.seed", "1", 0, kMostSeed, "what folds and bootstrap samples are drawn from"),
+
+    text("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
+    OptionSpec{.key = "run.overwrite",
+               .kind = kSwitch,
+               .default_text = "false",
+               .help = "replace the run that run.dir already holds",
+               .choices = kSwitchWords},
+    whole("run.evaluate_every", "1", 0, kMostWhole,
+          "epochs between measurements on the validation and the test set; 0: only at the end"),
+    whole("run.log_every", "100", 0, kMostWhole,
+          "steps between lines of metrics.jsonl; 0: only at the end of an epoch"),
+};
+
+std::string whole_number_fault(const OptionSpec& spec, const std::string& text) {
+    const auto number = parse_number<std::uint64_t>(text);
+    const bool fits =
+        number && static_cast<double>(*number) >= spec.least && static_cast<double>(*number) <= spec.most;
+    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+}
+
+std::string real_number_fault(const OptionSpec& spec, const std::string& text) {
+    // Read as the float that will be used: a value that only fits a double is out of range.
+    const auto number = parse_number<float>(text);
+    const bool fits = number && (spec.above ? *number > spec.least : *number >= spec.least) &&
+                      (spec.below ? *number < spec.most : *number <= spec.most);
+    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+}
+
+}  // namespace
+
+std::span<const OptionSpec> option_table() { return kTable; }
+
+const OptionSpec* find_option(std::string_view key) {
+    const auto found = std::ranges::find(kTable, key, &OptionSpec::key);
+    return found == kTable.end() ? nullptr : &*found;
+}
+
+std::string variable_name(std::string_view key) {
+    std::string name = "LOCKSTEP_";
+    for (const char c : key)
+        name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return name;
+}
+
+std::string nearest_key(std::string_view key) {
+    std::vector<std::string_view> keys;
+    std::vector<std::string_view> names;
+    for (const OptionSpec& spec : kTable) {
+        keys.push_back(spec.key);
+        names.push_back(spec.key.substr(spec.key.find('.') + 1));
+    }
+    // The right name in the wrong section, or in none.
+    const std::string_view name =
+        key.substr(key.rfind('.') == std::string_view::npos ? 0 : key.rfind('.') + 1);
+    const auto same = std::ranges::find(names, name);
+    if (same != names.end()) return std::string(keys[static_cast<std::size_t>(same - names.begin())]);
+    if (std::string nearest = nearest_spelling(key, keys); !nearest.empty()) return nearest;
+    const std::string nearest = nearest_spelling(name, names);
+    const auto found = std::ranges::find(names, nearest);
+    return found == names.end() ? "" : std::string(keys[static_cast<std::size_t>(found - names.begin())]);
+}
+
+std::string rule_text(const OptionSpec& spec) {
+    switch (spec.kind) {
+        case kText:
+            return "text";
+        case kWhole:
+        case kWholeOrAll: {
+            const std::string or_all = spec.kind == kWholeOrAll ? ", or all" : "";
+            if (spec.most == kMostSeed) return "a whole number from 0 to 18446744073709551615";
+            if (spec.most == kMostWhole)
+                return fmt::format("a whole number from {:.0f} up{}", spec.least, or_all);
+            return fmt::format("a whole number from {:.0f} to {:.0f}{}", spec.least, spec.most, or_all);
+        }
+        case kReal:
+            if (spec.most == kMostReal) return fmt::format("a number above {}", spec.least);
+            return fmt::format("a number {} {} and {} {}", spec.above ? "above" : "from", spec.least,
+                               spec.below ? "below" : "up to", spec.most);
+        case kRates:
+            return "a number above 0, or several by epoch, separated by commas";
+        case kChoice:
+        case kSwitch:
+            return fmt::format("one of {}", fmt::join(spec.choices, ", "));
+        case kLayer:
+            return "a layer";
+    }
+    return "";
+}
+
+std::string fault_of(const OptionSpec& spec, const std::string& text) {
+    switch (spec.kind) {
+        case kText:
+            return "";
+        case kWholeOrAll:
+            if (text == "all") return "";
+            [[fallthrough]];
+        case kWhole:
+            return whole_number_fault(spec, text);
+        case kReal:
+            return real_number_fault(spec, text);
+        case kRates:
+            return parse_rates(text) ? "" : fmt::format("must be {}", rule_text(spec));
+        case kChoice:
+        case kSwitch:
+            if (std::ranges::find(spec.choices, text) != spec.choices.end()) return "";
+            return fmt::format("must be {}{}", rule_text(spec), did_you_mean(text, spec.choices));
+        case kLayer:
+            try {
+                parse_layer(text);
+                return "";
+            } catch (const ConfigError& error) {
+                return error.what();
+            }
+    }
+    return "";
+}
+
+}  // namespace lockstep

@@ -1,0 +1,117 @@
+#include "launcher/run/journal.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "launcher/train/replica.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr double kQuiet_seconds = 2.0;
+
+void add(Metrics& metrics, const Scores& scores) {
+    const auto set = [](const std::optional<Score>& score, auto& loss, auto& accuracy) {
+        if (!score) return;
+        loss = score->loss;
+        accuracy = score->accuracy;
+    };
+    set(scores.train, metrics.train_loss, metrics.train_accuracy);
+    set(scores.validation, metrics.validation_loss, metrics.validation_accuracy);
+    set(scores.test, metrics.test_loss, metrics.test_accuracy);
+}
+
+std::string text_of(const char* set, const std::optional<Score>& score) {
+    if (!score) return {};
+    std::string text = fmt::format("  {} loss {:.5f}", set, score->loss);
+    if (score->accuracy) text += fmt::format(" accuracy {:.2f} %", 100.0 * *score->accuracy);
+    return text;
+}
+
+}  // namespace
+
+std::string to_string(Ending::Reason reason) {
+    switch (reason) {
+        case Ending::kLimit:
+            return "limit";
+        case Ending::kPatience:
+            return "patience";
+        case Ending::kGradient:
+            return "gradient";
+    }
+    return "?";
+}
+
+Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
+    : progress_(progress), log_(std::move(log)), log_every_(log_every) {
+    if (log_) log_->write(metrics("start", {}));
+}
+
+Metrics Journal::metrics(const char* event, const RunPosition& at) const {
+    Metrics metrics;
+    metrics.event = event;
+    metrics.epoch = at.epoch;
+    metrics.step = at.step;
+    metrics.samples = at.samples;
+    metrics.seconds = seconds();
+    if (at.step > 0) metrics.learning_rate = at.learning_rate;
+    if (at.samples > 0) metrics.samples_per_second = static_cast<double>(at.samples) / metrics.seconds;
+    return metrics;
+}
+
+void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
+                   std::size_t steps_in_epoch) {
+    if (log_ && log_every_ > 0 && at.step % log_every_ == 0) {
+        Metrics line = metrics("step", at);
+        line.train_loss = train_loss;
+        log_->write(line);
+    }
+    if (!progress_.due()) return;
+    progress_.update(fmt::format("epoch {}", at.epoch), step_in_epoch, steps_in_epoch,
+                     fmt::format("loss {:.5f}", train_loss));
+}
+
+void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication) {
+    Metrics line = metrics("epoch", at);
+    line.communication_alone = communication.alone;
+    line.communication_exposed = communication.exposed;
+    if (communication.alone && communication.exposed) {
+        line.communication_hidden_share = hidden_share(*communication.alone, *communication.exposed);
+    }
+    line.compression_ratio = communication.ratio;
+    add(line, scores);
+    if (log_) log_->write(line);
+    // An experiment may have thousands of epochs a second: only those with a test, and now and then another.
+    const bool measured = scores.validation || scores.test;
+    if (!measured && line.seconds < last_line_seconds_ + kQuiet_seconds) return;
+    last_line_seconds_ = line.seconds;
+    progress_.line(fmt::format("epoch {:3}{}{}{}  {:.1f} s", at.epoch, text_of("train", scores.train),
+                               text_of("validation", scores.validation), text_of("test", scores.test),
+                               line.seconds));
+}
+
+void Journal::end(const RunPosition& at, const Scores& scores, const Ending& ending) {
+    Metrics line = metrics("end", at);
+    add(line, scores);
+    line.stopped_by = to_string(ending.reason);
+    if (ending.best_epoch > 0) line.best_epoch = ending.best_epoch;
+    if (log_) log_->write(line);
+}
+
+void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
+    progress_.line(fmt::format("training.{} stopped the run in epoch {}, after step {}",
+                               reason == Ending::kPatience ? "patience" : "stop_gradient", at.epoch,
+                               at.step));
+}
+
+void Journal::digest(const RunPosition& at, const Digest128& digest) {
+    if (log_) log_->write_digest(at.epoch, at.step, digest.hex());
+}
+
+void Journal::warn(const std::string& text) { progress_.line("warning: " + text); }
+
+void Journal::line(const std::string& text) { progress_.line(text); }
+
+}  // namespace lockstep

@@ -1,0 +1,79 @@
+// What a run tells: progress for the user, and the run directory's log. Rank 0 tells it; on the others it is
+// silent.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/digest.h"
+#include "launcher/run/progress.h"
+#include "launcher/run/run_log.h"
+#include "launcher/run/stopwatch.h"
+#include "launcher/score/evaluation.h"
+
+namespace lockstep {
+
+/// Where a run stands.
+struct RunPosition {
+    std::size_t epoch = 0;       ///< completed or in progress, from 1
+    std::size_t step = 0;        ///< steps taken
+    std::size_t samples = 0;     ///< trained on
+    float learning_rate = 0.0F;  ///< of the last step
+};
+
+/// What was measured: of the training set while it was trained on, of the others afterwards.
+struct Scores {
+    std::optional<Score> train, validation, test;
+};
+
+/// What an epoch's communication took, as far as there was any.
+struct EpochCommunication {
+    std::optional<double> alone;    ///< seconds of a step's reduction with nothing to hide behind
+    std::optional<double> exposed;  ///< seconds of a step in which it was waited for
+    std::optional<double> ratio;    ///< bytes that were spared: those of plain sums over those sent
+};
+
+/// Why a run stopped, and which check of the validation loss was the best.
+struct Ending {
+    enum Reason {
+        kLimit,     ///< training.epochs or training.max_steps
+        kPatience,  ///< training.patience
+        kGradient,  ///< training.stop_gradient
+    };
+    Reason reason = kLimit;
+    std::size_t best_epoch = 0;  ///< 0: there is no validation loss
+};
+/// "limit", "patience", "gradient".
+std::string to_string(Ending::Reason reason);
+
+class Journal {
+  public:
+    /// `log` is nothing on the ranks other than 0. The clock starts here. `log_every`: steps between lines of
+    /// metrics.jsonl, 0 for none within an epoch.
+    Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every);
+
+    void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
+              std::size_t steps_in_epoch);
+    void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication);
+    /// Says that the run ends before its limit.
+    void stopped(const RunPosition& at, Ending::Reason reason);
+    void end(const RunPosition& at, const Scores& scores, const Ending& ending);
+    /// Appends to the ledger: the replicas' digest after a step.
+    void digest(const RunPosition& at, const Digest128& digest);
+    void warn(const std::string& text);
+    void line(const std::string& text);
+
+    [[nodiscard]] double seconds() const { return watch_.seconds(); }
+    [[nodiscard]] const std::optional<RunLog>& log() const { return log_; }
+
+  private:
+    [[nodiscard]] Metrics metrics(const char* event, const RunPosition& at) const;
+
+    Progress progress_;
+    std::optional<RunLog> log_;
+    std::size_t log_every_;
+    Stopwatch watch_;
+    double last_line_seconds_ = 0.0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,160 @@
+#include "launcher/run/run_log.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "comm/mpi_runtime.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/error.h"
+#include "launcher/files/atomic_file.h"
+#include "launcher/options/options_json.h"
+#include "launcher/run/version.h"
+
+namespace lockstep {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kRunFile = "run.json";
+constexpr std::array<std::string_view, 4> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
+                                                    "model.lockstep"};
+
+std::string local_time(std::chrono::system_clock::time_point time, const char* format) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm fields{};
+    localtime_r(&seconds, &fields);
+    std::array<char, 64> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), format, &fields)};
+}
+
+Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
+    Json json{{"lockstep", kVersion},
+              {"build_type", kBuildType},
+              {"compiler", compiler()},
+              {"mpi_library", MpiRuntime::library_version()},
+              {"started", local_time(std::chrono::system_clock::now(), "%Y-%m-%dT%H:%M:%S%z")},
+              {"ranks", facts.ranks},
+              {"threads", facts.threads},
+              {"hosts", facts.hosts},
+              {"instruction_set", name(instruction_set())},
+              {"cpu_model", cpu_model()},
+              {"train_data", {{"description", facts.train_data}, {"digest", facts.train_digest}}},
+              {"test_data", {{"description", facts.test_data}, {"digest", facts.test_digest}}},
+              {"parameters", facts.parameter_count},
+              {"steps_per_epoch", facts.steps_per_epoch},
+              {"promise_kept", facts.promise_kept},
+              {"configuration", options.config_name()},
+              {"options", to_json(options)}};
+    if (!facts.member.empty()) {
+        json["member"] = facts.member;
+        json["seed"] = facts.seed;
+    }
+    if (!facts.validation_data.empty()) {
+        json["validation_data"] = {{"description", facts.validation_data},
+                                   {"digest", facts.validation_digest}};
+    }
+    return json;
+}
+
+/// A flushed line, or an error: a log that silently loses lines is none.
+void write_line(std::FILE* file, const std::filesystem::path& path, const std::string& text) {
+    if (std::fputs((text + "\n").c_str(), file) < 0 || std::fflush(file) != 0) {
+        throw CheckpointError(
+            fmt::format("cannot write {}: {}; check the free space", path.string(), std::strerror(errno)));
+    }
+}
+
+}  // namespace
+
+std::string to_json_line(const Metrics& metrics) {
+    Json json{{"event", metrics.event},
+              {"epoch", metrics.epoch},
+              {"step", metrics.step},
+              {"samples", metrics.samples},
+              {"seconds", metrics.seconds}};
+    const auto add = [&](const char* key, const std::optional<double>& value) {
+        if (value) json[key] = *value;
+    };
+    add("samples_per_second", metrics.samples_per_second);
+    // By its shortest decimals, as it was written in the configuration.
+    if (metrics.learning_rate) json["learning_rate"] = std::stod(fmt::format("{}", *metrics.learning_rate));
+    add("communication_alone", metrics.communication_alone);
+    add("communication_exposed", metrics.communication_exposed);
+    add("communication_hidden_share", metrics.communication_hidden_share);
+    add("compression_ratio", metrics.compression_ratio);
+    add("train_loss", metrics.train_loss);
+    add("train_accuracy", metrics.train_accuracy);
+    add("validation_loss", metrics.validation_loss);
+    add("validation_accuracy", metrics.validation_accuracy);
+    add("test_loss", metrics.test_loss);
+    add("test_accuracy", metrics.test_accuracy);
+    if (!metrics.stopped_by.empty()) json["stopped_by"] = metrics.stopped_by;
+    if (metrics.best_epoch) json["best_epoch"] = *metrics.best_epoch;
+    return json.dump();
+}
+
+std::filesystem::path choose_run_dir(const Config& config, const ResolvedOptions& options,
+                                     std::chrono::system_clock::time_point now) {
+    const std::filesystem::path& dir = config.run.dir;
+    if (dir.empty()) {
+        const std::string base = fmt::format("runs/{}-{}", config.name, local_time(now, "%Y%m%d-%H%M%S"));
+        std::filesystem::path free = base;
+        for (int number = 2; std::filesystem::exists(free); ++number)
+            free = fmt::format("{}-{}", base, number);
+        return free;
+    }
+    if (!std::filesystem::exists(dir)) return dir;
+    if (!std::filesystem::is_directory(dir)) {
+        throw ConfigError(fmt::format("{}: is a file; name a directory", options.place("run.dir")));
+    }
+    if (std::filesystem::exists(dir / kRunFile) && !config.run.overwrite) {
+        throw ConfigError(
+            fmt::format("{}: already holds a run; name another directory, or give --run.overwrite true",
+                        options.place("run.dir")));
+    }
+    return dir;
+}
+
+RunLog::RunLog(std::filesystem::path dir, const ResolvedOptions& options, const RunFacts& facts)
+    : dir_(std::move(dir)) {
+    std::error_code error;
+    std::filesystem::create_directories(dir_, error);
+    if (error) {
+        throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
+                                      dir_.string(), error.message()));
+    }
+    for (const std::string_view file : kRunFiles) std::filesystem::remove(dir_ / file, error);
+
+    const auto open = [&](const char* file) {
+        std::FILE* stream = std::fopen((dir_ / file).c_str(), "w");
+        if (stream == nullptr) {
+            throw ConfigError(fmt::format("cannot write {}: {}; choose another run.dir",
+                                          (dir_ / file).string(), std::strerror(errno)));
+        }
+        return File(stream);
+    };
+    metrics_ = open("metrics.jsonl");
+    ledger_ = open("ledger.jsonl");
+    AtomicFile file(dir_ / kRunFile);
+    file.write(run_json(options, facts).dump(2) + "\n");
+    file.commit();
+}
+
+void RunLog::write(const Metrics& metrics) {
+    write_line(metrics_.get(), dir_ / "metrics.jsonl", to_json_line(metrics));
+}
+
+void RunLog::write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex) {
+    write_line(ledger_.get(), dir_ / "ledger.jsonl",
+               Json{{"epoch", epoch}, {"step", step}, {"digest", digest_hex}}.dump());
+}
+
+}  // namespace lockstep

@@ -1,0 +1,132 @@
+#include "launcher/score/ensemble.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/arithmetic/elementwise.h"
+#include "core/base/error.h"
+#include "launcher/score/forward_run.h"
+#include "launcher/train/metrics_sum.h"
+#include "launcher/train/resampled_training.h"
+
+namespace lockstep {
+
+namespace {
+
+std::size_t largest(std::span<const float> outputs) {
+    return static_cast<std::size_t>(std::ranges::max_element(outputs) - outputs.begin());
+}
+
+/// Each row becomes its class's vote.
+void vote(Matrix outputs) {
+    for (std::size_t r = 0; r < outputs.rows; ++r) {
+        const std::size_t choice = largest(outputs.row(r));
+        std::ranges::fill(outputs.row(r), 0.0F);
+        outputs.row(r)[choice] = 1.0F;
+    }
+}
+
+}  // namespace
+
+Combination combination(const CommandInput& input) {
+    return input.vote ? Combination::kVote : Combination::kAverage;
+}
+
+Ensemble::Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared,
+                   const Config& config, Combination combination)
+    : combination_(combination) {
+    if (combination == Combination::kVote && prepared.data.train->classes() == 0) {
+        throw ConfigError(
+            fmt::format("--combine vote: votes are for classes, but {} has real targets; use average",
+                        prepared.data.train->description()));
+    }
+    for (const auto& model : models) {
+        networks_.push_back(std::make_unique<TrainedNetwork>(model, prepared.network, config.preprocessing,
+                                                             config.training.arithmetic));
+        static_cast<void>(networks_.back()->seen(prepared.data.train));  // refuses what does not fit
+    }
+}
+
+Answers Ensemble::answer(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                         std::size_t leaf) const {
+    const BatchPlan plan(set->size(), set->size(), leaf, 0);
+    Answers answers;
+    answers.shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
+    answers.units = networks_.front()->network().spec().layers.back().units;
+    answers.outputs = Buffer<float>(answers.shard.samples * answers.units);
+    for (const auto& trained : networks_) {
+        const Network& network = trained->network();
+        WholeArena parameters(network.layout(), trained->parameters());
+        const std::shared_ptr<const Dataset> seen = trained->seen(set);
+        forward_run(network, parameters, *seen, answers.shard.first, answers.shard.samples, 0,
+                    [&](std::size_t done, const Samples&, Matrix outputs, Workspace& work) {
+                        network.objective().finish_outputs(outputs, work.scratch());
+                        if (combination_ == Combination::kVote) vote(outputs);
+                        for (std::size_t r = 0; r < outputs.rows; ++r) {
+                            add_values(answers.matrix().row(done + r), outputs.row(r));
+                        }
+                    });
+    }
+    scale_values(answers.outputs.span(), 1.0F / static_cast<float>(networks_.size()));
+    return answers;
+}
+
+EnsembleScore Ensemble::score(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                              std::size_t leaf) const {
+    Answers answers = answer(comm, set, leaf);
+    const Objective& objective = networks_.front()->network().objective();
+    const bool of_outputs = !is_cross_entropy(networks_.front()->network().spec().loss);
+    const std::size_t capacity = std::min(kPiece_samples, answers.shard.samples);
+    SampleReader reader(*set, capacity);
+    std::vector<SampleMetrics> metrics(answers.shard.samples);
+    Buffer<float> delta(capacity * answers.units);
+    std::vector<float> scratch(capacity);
+    for (std::size_t done = 0; done < metrics.size(); done += capacity) {
+        const std::size_t rows = std::min(capacity, metrics.size() - done);
+        const Samples samples = reader.read_run(answers.shard.first + done, rows);
+        const Matrix outputs{answers.matrix().row(done).data(), rows, answers.units};
+        const auto of_rows = std::span(metrics).subspan(done, rows);
+        if (of_outputs) {
+            objective.evaluate(outputs, samples.targets, {delta.span().data(), rows, answers.units}, of_rows,
+                               scratch);
+        }
+        for (std::size_t r = 0; set->classes() > 0 && r < rows; ++r) {
+            of_rows[r].correct =
+                std::cmp_equal(largest(outputs.row(r)), samples.targets.labels[r]) ? 1.0 : 0.0;
+        }
+    }
+    const SampleMetrics sum = MetricsSum(comm).over_batch(answers.shard, leaf, metrics);
+    const auto n = static_cast<double>(set->size());
+    EnsembleScore score;
+    if (of_outputs) score.loss = sum.loss / n;
+    if (set->classes() > 0) score.accuracy = sum.correct / n;
+    return score;
+}
+
+std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& path : named) {
+        if (!std::filesystem::is_directory(path)) {
+            files.push_back(path);
+            continue;
+        }
+        const auto model_in = [](const std::filesystem::path& dir) { return dir / "model.lockstep"; };
+        const std::size_t before = files.size();
+        if (std::filesystem::exists(model_in(path))) files.push_back(model_in(path));
+        for (std::size_t number = 1; std::filesystem::exists(model_in(member_dir(path, "bag", number)));
+             ++number)
+            files.push_back(model_in(member_dir(path, "bag", number)));
+        if (files.size() == before) {
+            throw ConfigError(
+                fmt::format("--model {}: holds neither model.lockstep nor bag-1/model.lockstep; name a model "
+                            "file, or a run directory "
+                            "of train or bag",
+                            path.string()));
+        }
+    }
+    return files;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,67 @@
+// Several trained networks that answer together.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "core/base/buffer.h"
+#include "core/base/matrix.h"
+#include "core/data/batch_plan.h"
+#include "launcher/score/trained_network.h"
+
+namespace lockstep {
+
+enum class Combination {
+    kAverage,  ///< the mean of the networks' outputs
+    kVote,     ///< each network gives its class one vote; the outputs are the shares of votes
+};
+
+/// What the networks say together of a rank's share of a set.
+struct Answers {
+    Shard shard;            ///< as a batch of the whole set is shared
+    Buffer<float> outputs;  ///< (shard.samples, units)
+    std::size_t units = 0;
+    [[nodiscard]] Matrix matrix() { return {outputs.span().data(), shard.samples, units}; }
+};
+
+/// Of the whole set. Classes: the share of right ones, where the largest output is the label's (of equal ones
+/// the first).
+struct EnsembleScore {
+    std::optional<double>
+        loss;  ///< of the combined outputs, where it is a function of outputs, not of potentials
+    std::optional<double> accuracy;
+};
+
+/// What --combine says.
+Combination combination(const CommandInput& input);
+
+class Ensemble {
+  public:
+    /// Reads the models one after the other. Requires at least one, and classes for votes. Throws as
+    /// TrainedNetwork. Not collective.
+    Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared, const Config& config,
+             Combination combination);
+
+    /// The networks' outputs in the models' order, added in fp32 and divided by their number. Collective only
+    /// in that every rank has another share.
+    [[nodiscard]] Answers answer(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                                 std::size_t leaf) const;
+
+    /// Requires set.has_targets(). The same bits on any number of ranks. Collective.
+    [[nodiscard]] EnsembleScore score(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
+                                      std::size_t leaf) const;
+
+  private:
+    std::vector<std::unique_ptr<TrainedNetwork>> networks_;
+    Combination combination_;
+};
+
+/// The model files that --model names: files as they are; for a directory its model.lockstep, else those of
+/// bag-1, bag-2, … in it. Throws ConfigError where a directory has neither.
+std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named);
+
+}  // namespace lockstep

@@ -1,0 +1,47 @@
+#include "launcher/score/prepare.h"
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/base/threads.h"
+#include "launcher/files/weights_file.h"
+#include "launcher/options/config.h"
+
+namespace lockstep {
+
+Prepared prepare(const CommandInput& input) {
+    if (!input.config.digraph.empty()) {
+        throw ConfigError(fmt::format(
+            "{}: a network with cycles is not trained and has no model file; lockstep eval alone runs it",
+            input.options.place("network.digraph")));
+    }
+    set_thread_count(static_cast<int>(input.config.training.threads));
+    Prepared prepared;
+    prepared.data = open_data(input.config.data);
+    prepared.network =
+        check_against_data(input.config, input.options, *prepared.data.train, *prepared.data.test);
+    if (const auto& weights = input.config.weights; !weights.empty()) {
+        prepared.weights = read_weights_file(weights, prepared.network);
+    }
+    return prepared;
+}
+
+void fit_inputs(Prepared& prepared, const PreprocessingOptions& options) {
+    if (options.inputs == InputScaling::kNone) return;
+    prepared.preprocessing =
+        std::make_shared<Preprocessing>(fit_preprocessing(options, *prepared.data.train));
+    for (auto* set : {&prepared.data.train, &prepared.data.validation, &prepared.data.test}) {
+        if (*set) *set = std::make_shared<PreprocessedDataset>(*set, prepared.preprocessing);
+    }
+}
+
+const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data) {
+    if (input.set == "train") return data.train;
+    if (input.set == "test") return data.test;
+    if (data.validation) return data.validation;
+    throw ConfigError(
+        "--set validation: data.split = none cuts out no validation part; set data.split, as in 80/20 or "
+        "60/20/20");
+}
+
+}  // namespace lockstep

@@ -1,0 +1,33 @@
+// What comes before any training or scoring: the data opened and the network checked against them.
+#pragma once
+
+#include <vector>
+
+#include "core/data/open_data.h"
+#include "core/network/network_spec.h"
+#include "launcher/commands/commands.h"
+
+namespace lockstep {
+
+struct Prepared {
+    DataSets data;  ///< as the network sees it once `preprocessing` is there
+    std::shared_ptr<const Preprocessing>
+        preprocessing;           ///< of its inputs; none: as they are, or not fitted yet
+    NetworkSpec network;         ///< with its inputs
+    std::vector<float> weights;  ///< network.weights as the network's arena; empty: none given
+};
+
+/// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets
+/// the number of threads. Throws ConfigError, also where the configuration has a digraph, and DataError. Not
+/// collective.
+Prepared prepare(const CommandInput& input);
+
+/// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
+/// where a network is trained. Where there is a model it comes with its own, see trained_network.h. Throws
+/// DataError. Not collective.
+void fit_inputs(Prepared& prepared, const PreprocessingOptions& options);
+
+/// The set that --set names. Throws ConfigError where there is no validation part.
+const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data);
+
+}  // namespace lockstep

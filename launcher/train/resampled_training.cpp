@@ -1,0 +1,126 @@
+#include "launcher/train/resampled_training.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "comm/agreement.h"
+#include "core/data/subset.h"
+#include "launcher/files/atomic_file.h"
+#include "launcher/train/training_run.h"
+
+namespace lockstep {
+
+namespace {
+
+std::size_t group_count(const Communicator& comm, const CommandInput& input, std::size_t networks) {
+    const std::size_t groups = input.config.resampling.groups;
+    const std::size_t most = std::min(comm.size(), networks);
+    if (groups <= most) return groups == 0 ? most : groups;
+    throw ConfigError(fmt::format("{}: {} ranks train {} networks; choose at most {} groups, or 0",
+                                  input.options.place("resampling.groups"), comm.size(), networks, most));
+}
+
+void refuse_splits(const CommandInput& input, const DataSets& data) {
+    if (!data.validation) return;
+    throw ConfigError(
+        fmt::format("{}: every network has a validation part of its own draw; set data.split = none",
+                    input.options.place("data.split")));
+}
+
+/// The directory of them all, as rank 0 chooses it. Where runs may be replaced, none of an older, larger
+/// number stays.
+std::string shared_dir(const Communicator& comm, const CommandInput& input,
+                       const ResampledTraining& training) {
+    std::string dir = agree(comm, [&]() -> std::string {
+        if (comm.rank() != 0) return {};
+        const auto chosen = choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
+        if (input.config.run.overwrite) {
+            std::size_t number = training.count + 1;
+            while (std::filesystem::exists(member_dir(chosen, training.kind, number) / "run.json"))
+                std::filesystem::remove_all(member_dir(chosen, training.kind, number++));
+        }
+        return chosen.string();
+    });
+    comm.broadcast(dir, 0);
+    return dir;
+}
+
+Prepared prepare_member(const CommandInput& input, const Prepared& all, Resample draw,
+                        const std::string& name) {
+    if (draw.validation.empty()) {
+        throw DataError(fmt::format("{}: {} leaves no sample to judge by; more samples are needed",
+                                    all.data.train->description(), name));
+    }
+    Prepared member = all;
+    member.data.train =
+        std::make_shared<Subset>(all.data.train, std::move(draw.training), name + ", training part");
+    member.data.validation =
+        std::make_shared<Subset>(all.data.train, std::move(draw.validation), name + ", validation part");
+    member.network = check_against_data(input.config, input.options, *member.data.train, *member.data.test);
+    return member;
+}
+
+}  // namespace
+
+std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
+                                 std::size_t number) {
+    return dir / fmt::format("{}-{}", kind, number);
+}
+
+nlohmann::json train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                               const ResampledTraining& training, Progress progress) {
+    const std::size_t groups = agree(comm, [&] {
+        refuse_splits(input, prepared.data);
+        return group_count(comm, input, training.count);
+    });
+    const std::filesystem::path dir = shared_dir(comm, input, training);
+    // Neighbours share a host.
+    const std::size_t group = comm.rank() * groups / comm.size();
+    const Communicator ranks = comm.split(group);
+    nlohmann::json finished = nlohmann::json::array();
+    agree(comm, [&] {
+        for (std::size_t i = group; i < training.count; i += groups) {
+            const std::string name = fmt::format("{} {} of {}", training.kind, i + 1, training.count);
+            const Prepared member =
+                agree(ranks, [&] { return prepare_member(input, prepared, training.draw(i), name); });
+            Config config = input.config;
+            config.run.dir = member_dir(dir, training.kind, i + 1);
+            if (training.own_seeds) config.training.seed += i;
+            progress.line(name);
+            const FinishedRun run = run_training(ranks, {config, input.options, member, name}, progress);
+            if (ranks.rank() != 0) continue;
+            finished.push_back(to_json(run));
+            finished.back()["number"] = i + 1;
+        }
+    });
+    std::vector<nlohmann::json> networks(training.count);
+    for (const std::string& part : comm.allgather(finished.dump())) {
+        for (const nlohmann::json& network : nlohmann::json::parse(part)) {
+            networks.at(network["number"].get<std::size_t>() - 1) = network;
+        }
+    }
+    return {{"run_dir", dir.string()}, {"networks", networks}};
+}
+
+void publish(const CommandInput& input, const nlohmann::json& report, const std::string& file) {
+    AtomicFile out(std::filesystem::path(report["run_dir"].get<std::string>()) / file);
+    out.write(report.dump(2) + "\n");
+    out.commit();
+    if (input.json) fmt::print("{}\n", report.dump());
+}
+
+std::string score_text(const nlohmann::json& network, const std::string& set) {
+    if (!network.contains(set + "_loss")) return {};
+    std::string text = fmt::format("  {} loss {:.5f}", set, network[set + "_loss"].get<double>());
+    if (network.contains(set + "_accuracy")) {
+        text += fmt::format(" accuracy {:.2f} %", 100.0 * network[set + "_accuracy"].get<double>());
+    }
+    return text;
+}
+
+}  // namespace lockstep

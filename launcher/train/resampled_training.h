@@ -1,0 +1,41 @@
+// Several networks of one configuration, each trained on a draw of the training set of its own, by groups of
+// ranks.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/data/resampling.h"
+#include "launcher/run/progress.h"
+#include "launcher/score/prepare.h"
+
+namespace lockstep {
+
+struct ResampledTraining {
+    std::string kind;       ///< of a network, which names its run directory: "fold" for fold-1, fold-2, …
+    std::size_t count = 0;  ///< of networks
+    std::function<Resample(std::size_t)> draw;  ///< of network i < count; called on every rank of its group
+    bool own_seeds = false;  ///< network i is trained with training.seed + i; else all with training.seed
+};
+
+/// The run directory of network `number`, from 1, within that of them all.
+std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
+                                 std::size_t number);
+
+/// Trains the networks in resampling.groups groups of ranks, network i in group i mod groups, each in a run
+/// directory of its own within run.dir. A network's validation set is its draw's; which group has it, and of
+/// how many ranks, changes no bit. On rank 0: {"run_dir", "networks": [what train prints of each, with its
+/// number]}. Throws ConfigError where data.split cuts a validation part as well, and as run_training.
+/// Collective.
+nlohmann::json train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                               const ResampledTraining& training, Progress progress);
+
+/// Writes {"…"} into run_dir / `file`, and prints it with --json. On rank 0 alone.
+void publish(const CommandInput& input, const nlohmann::json& report, const std::string& file);
+
+/// "  validation loss 0.12345 accuracy 97.50 %" of a network's object, or nothing.
+std::string score_text(const nlohmann::json& network, const std::string& set);
+
+}  // namespace lockstep

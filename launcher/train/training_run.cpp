@@ -1,0 +1,144 @@
+#include "launcher/train/training_run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "comm/agreement.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "launcher/files/model_file.h"
+#include "launcher/run/version.h"
+#include "launcher/train/target_range.h"
+
+namespace lockstep {
+
+namespace {
+
+/// Rank 0 opens the run directory, once nothing can be refused any more; the others get none.
+std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const DataSets& data,
+                               const Trainer& trainer) {
+    const Config& config = job.config;
+    return agree(comm, [&]() -> std::optional<RunLog> {
+        if (comm.rank() != 0) return std::nullopt;
+        const auto dir = choose_run_dir(config, job.options, std::chrono::system_clock::now());
+        RunFacts facts;
+        facts.member = job.member;
+        facts.seed = config.training.seed;
+        facts.ranks = comm.size();
+        facts.hosts = comm.hosts();
+        facts.threads = config.training.threads;
+        facts.train_data = data.train->description();
+        facts.test_data = data.test->description();
+        if (data.validation) {
+            facts.validation_data = data.validation->description();
+            facts.validation_digest = data.validation->digest();
+        }
+        facts.train_digest = data.train->digest();
+        facts.test_digest = data.test->digest();
+        facts.parameter_count = trainer.network().layout().parameter_count();
+        facts.steps_per_epoch = trainer.plan().steps_per_epoch();
+        facts.promise_kept = config.comm.reduction == Reduction::kTree;
+        return RunLog(dir, job.options, facts);
+    });
+}
+
+void say_what_differs(Journal& journal, const Communicator& comm, const Config& config,
+                      const BatchPlan& plan) {
+    const std::size_t leaves = plan.batch(0, 0).leaves;
+    if (comm.size() > leaves) {
+        journal.warn(fmt::format(
+            "{} ranks share {} leaves, so ranks {} to {} have no samples; use at most {} ranks, a "
+            "larger training.global_batch or a smaller training.leaf",
+            comm.size(), leaves, leaves, comm.size() - 1, leaves));
+    }
+    if (config.comm.reduction == Reduction::kMpi) {
+        journal.warn(
+            "comm.reduction = mpi: MPI chooses the order of the sums, so the promise of equal bits on any "
+            "number of ranks does not hold for this run");
+    }
+    if (config.comm.compression != Compression::kNone) {
+        journal.warn(
+            fmt::format("comm.compression = {}: the numbers, though still equal for any number of ranks, "
+                        "differ from those "
+                        "of gradients that are not compressed",
+                        to_string(config.comm.compression)));
+    }
+    if (config.training.arithmetic == Arithmetic::kFp32Amx && instruction_set() != InstructionSet::kAmx) {
+        journal.warn(
+            "training.arithmetic = fp32_amx: without AMX, here, it takes several times as long as fp32; the "
+            "bits "
+            "are those of a run with AMX");
+    }
+}
+
+void save(const std::filesystem::path& path, const Config& config, const Prepared& prepared, Trainer& trainer,
+          const RunPosition& at) {
+    ModelRecord record;
+    record.network = trainer.network().spec();
+    record.data_source = config.data.source;
+    record.classes = prepared.data.train->classes();
+    record.preprocessing = prepared.preprocessing;
+    record.seed = config.training.seed;
+    record.step = at.step;
+    record.epoch = at.epoch;
+    record.optimizer = config.optimizer.name;
+    record.lockstep_version = kVersion;
+    write_model(path, std::move(record), trainer.network().layout(), trainer.parameters());
+}
+
+}  // namespace
+
+FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
+    Prepared prepared = job.prepared;
+    agree(comm, [&] {
+        check_stopping(job.config, job.options, prepared.data.validation != nullptr);
+        fit_inputs(prepared, job.config.preprocessing);
+    });
+    Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
+    say_what_differs(journal, comm, job.config, trainer.plan());
+    if (comm.rank() == 0) {
+        const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
+        if (!advice.empty()) journal.warn(advice);
+    }
+
+    FinishedRun run{trainer.train(journal), {}, {}};
+
+    agree(comm, [&] {
+        if (comm.rank() != 0) {
+            // Where the parameters are sharded, rank 0 has them from here, layer by layer.
+            for_each_layer(trainer.parameters(), trainer.network().layer_count(), [](auto, auto) {});
+            return;
+        }
+        run.dir = journal.log()->dir();
+        run.model = journal.log()->model_path();
+        save(run.model, job.config, prepared, trainer, run.result.of_model);
+    });
+    return run;
+}
+
+nlohmann::json to_json(const FinishedRun& run) {
+    const TrainingResult& result = run.result;
+    nlohmann::json json{{"run_dir", run.dir.string()},
+                        {"model", run.model.string()},
+                        {"digest", result.digest.hex()},
+                        {"epoch", result.at.epoch},
+                        {"stopped_by", to_string(result.ending.reason)},
+                        {"step", result.at.step},
+                        {"samples", result.at.samples},
+                        {"seconds", result.seconds}};
+    const auto add = [&](const char* set, const std::optional<Score>& score) {
+        if (!score) return;
+        json[fmt::format("{}_loss", set)] = score->loss;
+        if (score->accuracy) json[fmt::format("{}_accuracy", set)] = *score->accuracy;
+    };
+    if (result.ending.best_epoch > 0) json["best_epoch"] = result.ending.best_epoch;
+    add("train", result.train);
+    add("validation", result.validation);
+    add("test", result.test);
+    return json;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,146 @@
+// A run's directory and its files.
+#include "launcher/run/run_log.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "core/base/error.h"
+#include "launcher/run/progress.h"
+#include "tests/launcher/launcher_support.h"
+
+using namespace lockstep;
+using lockstep::testing::contains;
+using lockstep::testing::content_of;
+using lockstep::testing::message_of;
+using lockstep::testing::TemporaryFolder;
+using nlohmann::json;
+
+namespace {
+
+ResolvedOptions options_with(const std::string& dir, const std::string& overwrite = "false") {
+    return resolve_options({{},
+                            {{"data.source", "xor"},
+                             {"network.layer", "dense units=1 activation=sigmoid"},
+                             {"network.loss", "square_error"},
+                             {"training.epochs", "1"},
+                             {"optimizer.learning_rate", "0.1"},
+                             {"run.dir", dir},
+                             {"run.overwrite", overwrite}},
+                            {}});
+}
+
+std::filesystem::path chosen(const ResolvedOptions& options) {
+    return choose_run_dir(make_config(options), options, std::chrono::system_clock::time_point{});
+}
+
+}  // namespace
+
+TEST_CASE("metrics: one JSON object a line, with what was measured and nothing else") {
+    Metrics metrics;
+    metrics.event = "epoch";
+    metrics.epoch = 2;
+    metrics.step = 14;
+    metrics.samples = 130;
+    metrics.seconds = 0.5;
+    metrics.train_loss = 0.25;
+    metrics.test_accuracy = 0.75;
+    CHECK(
+        to_json_line(metrics) ==
+        R"({"event":"epoch","epoch":2,"step":14,"samples":130,"seconds":0.5,"train_loss":0.25,"test_accuracy":0.75})");
+}
+
+TEST_CASE("run log: the record and the lines are there as soon as they are written") {
+    const TemporaryFolder folder;
+    const ResolvedOptions options = options_with((folder / "deep/run").string());
+    RunFacts facts;
+    facts.ranks = 2;
+    facts.hosts = {"a", "b"};
+    facts.train_digest = "0123";
+    RunLog log(chosen(options), options, facts);
+    Metrics metrics;
+    metrics.event = "start";
+    log.write(metrics);
+    log.write_digest(1, 7, "abcd");
+
+    const json record = json::parse(content_of(folder / "deep/run/run.json"));
+    CHECK(record["ranks"] == 2);
+    CHECK(record["hosts"] == json{"a", "b"});
+    CHECK(record["train_data"]["digest"] == "0123");
+    CHECK(record["options"]["training.epochs"]["origin"] == "flag --training.epochs");
+    for (const char* key :
+         {"lockstep", "compiler", "mpi_library", "instruction_set", "cpu_model", "started"}) {
+        CHECK(record[key].is_string());
+    }
+    CHECK(json::parse(content_of(folder / "deep/run/metrics.jsonl"))["event"] == "start");
+    CHECK(content_of(folder / "deep/run/ledger.jsonl") == R"({"epoch":1,"step":7,"digest":"abcd"})"
+                                                          "\n");
+    CHECK(log.model_path() == folder / "deep/run/model.lockstep");
+}
+
+TEST_CASE("run directory: choosing one makes nothing") {
+    const TemporaryFolder folder;
+    CHECK(chosen(options_with((folder / "run").string())) == folder / "run");
+    CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST_CASE("run directory: an existing run is kept unless overwriting is asked for") {
+    const TemporaryFolder folder;
+    const std::string dir = (folder / "run").string();
+    std::filesystem::create_directory(dir);
+    CHECK(chosen(options_with(dir)) == dir);  // a folder that holds no run
+
+    {
+        const RunLog log(dir, options_with(dir), {});
+        std::ofstream(log.model_path()) << "old";
+        std::ofstream(folder / "run/notes.txt") << "mine";
+    }
+    CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "already holds a run"));
+    CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "--run.overwrite true"));
+
+    const RunLog log(chosen(options_with(dir, "true")), options_with(dir, "true"), {});
+    CHECK_FALSE(std::filesystem::exists(log.model_path()));
+    CHECK(content_of(folder / "run/notes.txt") == "mine");
+}
+
+TEST_CASE("run directory: what cannot be one is refused") {
+    const TemporaryFolder folder;
+    std::ignore = folder.write("file", "");
+    CHECK(contains(message_of<ConfigError>([&] { chosen(options_with((folder / "file").string())); }),
+                   "is a file"));
+    const ResolvedOptions below = options_with((folder / "file/run").string());
+    CHECK(contains(message_of<ConfigError>([&] { RunLog(chosen(below), below, {}); }),
+                   "choose another run.dir"));
+}
+
+TEST_CASE("run directory: without a name it is of the configuration and the time, and free") {
+    const TemporaryFolder folder;
+    const auto here = std::filesystem::current_path();
+    std::filesystem::current_path(folder.path());
+    const std::filesystem::path first = chosen(options_with(""));
+    std::filesystem::create_directories(first);
+    const std::filesystem::path second = chosen(options_with(""));
+    std::filesystem::current_path(here);
+    CHECK(first.parent_path() == "runs");
+    CHECK(second == first.string() + "-2");
+}
+
+TEST_CASE("progress: lines on a file, no bar; silence where it is silent") {
+    const TemporaryFolder folder;
+    const auto written = [&](Progress::Style style) {
+        std::FILE* file = std::fopen((folder / "out").c_str(), "w");
+        REQUIRE(file != nullptr);
+        CHECK_FALSE(reaches_terminal(file));
+        Progress progress(style, file);
+        progress.update("epoch 1", 1, 2, "loss 1");
+        progress.line("epoch 1 done");
+        std::fclose(file);
+        return content_of(folder / "out");
+    };
+    CHECK(written(Progress::Style::kLines) == "epoch 1 done\n");
+    CHECK(written(Progress::Style::kSilent).empty());
+    const std::string bar = written(Progress::Style::kBar);
+    CHECK(contains(bar, "epoch 1 [############............] 1/2  loss 1"));
+    CHECK(bar.ends_with("epoch 1 done\n"));
+}
