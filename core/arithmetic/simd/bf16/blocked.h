@@ -1,5 +1,5 @@
 // The products in bf16 by blocks that fit the caches, for an engine that adds blocks of 32 k to tiles of the
-// result: the registers of simd/bf16_chains.h, or the tiles of amx_engine.h. After simd/bf16_pack.h.
+// result: the registers of chains.h, or the tiles of amx_engine.h. After pack.h.
 //
 // An engine has
 //   Form                   of bf16_kernels.h: how many parts its operands have

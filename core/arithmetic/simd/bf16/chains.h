@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/arithmetic/simd/bf16_blocked.h"
+#include "core/arithmetic/simd/bf16/blocked.h"
 
 namespace lockstep {
 namespace {
@@ -99,7 +99,7 @@ AddBlocks find_add_blocks(std::size_t rows) {
     return add_blocks<Form, kRows, kByRow>;
 }
 
-/// The engine of bf16_blocked.h. A row block of a is one matrix of floats that bf16 can hold: (rows, depth)
+/// The engine of blocked.h. A row block of a is one matrix of floats that bf16 can hold: (rows, depth)
 /// for a product, (depth, rows) for a gradient. Where there are several parts, those of a block of the depth
 /// come one after the other.
 template <class OperandForm>

@@ -1,11 +1,11 @@
-// The engine of bf16_blocked.h on AMX: two by two tiles of the result, each of 16 rows and 16 columns. After
-// simd/vec_avx512.h and simd/bf16_pack.h.
+// The engine of blocked.h on AMX: two by two tiles of the result, each of 16 rows and 16 columns. After
+// simd/vec_avx512.h and pack.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "core/arithmetic/simd/bf16_blocked.h"
+#include "core/arithmetic/simd/bf16/blocked.h"
 
 namespace lockstep {
 namespace {

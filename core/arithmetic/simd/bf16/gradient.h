@@ -1,4 +1,4 @@
-// The weight gradient in bf16 by blocks that fit the caches, on an engine of bf16_blocked.h; after that
+// The weight gradient in bf16 by blocks that fit the caches, on an engine of blocked.h; after that
 // header.
 //
 // The leaves' tree is walked as a binary counter: a tile's stack holds the sums of the whole subtrees to the

@@ -5,10 +5,10 @@
 // The order matters: each header uses what the ones before it define.
 // clang-format off
 #include "core/arithmetic/simd/vec_avx2.h"
-#include "core/arithmetic/simd/bf16_pack.h"
-#include "core/arithmetic/simd/bf16_blocked.h"
-#include "core/arithmetic/simd/bf16_gradient.h"
-#include "core/arithmetic/simd/bf16_chains.h"
+#include "core/arithmetic/simd/bf16/pack.h"
+#include "core/arithmetic/simd/bf16/blocked.h"
+#include "core/arithmetic/simd/bf16/gradient.h"
+#include "core/arithmetic/simd/bf16/chains.h"
 // clang-format on
 
 namespace lockstep {
