@@ -76,7 +76,8 @@ void Network::initialise(std::uint64_t seed, ArenaRange range, std::span<float> 
 }
 
 void Network::pack(std::span<const float> parameters) {
-    for (std::size_t l = 0; l < layers_.size(); ++l) pack_layer(l, parameters);
+    WholeArena arena(layout_, parameters);
+    for_each_layer(arena, layers_.size(), [this](std::size_t l, auto run) { pack_layer(l, run); });
 }
 
 std::size_t Network::packed_bytes() const {

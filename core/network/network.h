@@ -9,6 +9,7 @@
 
 #include "core/arithmetic/dropout.h"
 #include "core/base/buffer.h"
+#include "core/network/gradient_sink.h"
 #include "core/network/layers/layer.h"
 #include "core/network/network_spec.h"
 #include "core/network/objective.h"
@@ -54,22 +55,6 @@ class Workspace {
     Buffer<float> scratch_;
 };
 
-/// Where a backward pass leaves its gradients, and who is told of them.
-class GradientSink {
-  public:
-    virtual ~GradientSink() = default;
-    GradientSink() = default;
-    GradientSink(const GradientSink&) = delete;
-    GradientSink& operator=(const GradientSink&) = delete;
-
-    /// Memory for a node's gradient of layer l, as long as the layer's run. Asked for once a layer and node.
-    virtual std::span<float> gradient(std::size_t layer, std::size_t node) = 0;
-    /// The gradients of layer l are complete in every node.
-    virtual void gradient_done(std::size_t layer) = 0;
-    /// And the pass reads the layer's parameters no more.
-    virtual void layer_done(std::size_t layer) = 0;
-};
-
 /// A run of consecutive samples whose gradient is one node of the leaf tree, and where that gradient goes.
 struct NodeGradient {
     std::size_t samples = 0;
@@ -103,9 +88,9 @@ class Network {
     /// Makes the copies of the parameters that the passes read in bf16, none in fp32: before the first pass,
     /// and whenever the parameters have changed. The first call allocates them.
     void pack(std::span<const float> parameters);
-    /// The same of one layer.
+    /// The same of one layer. Shape: parameters, the layer's run of the arena.
     void pack_layer(std::size_t layer, std::span<const float> parameters) {
-        layers_[layer]->pack(WholeArena(layout_, parameters).layer(layer, std::nullopt));
+        layers_[layer]->pack(parameters);
     }
     /// Memory of these copies, made or not.
     [[nodiscard]] std::size_t packed_bytes() const;

@@ -7,6 +7,7 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/philox.h"
 #include "core/base/threads.h"
+#include "core/network/network_learner.h"
 #include "launcher/bench/bench.h"
 #include "launcher/options/config.h"
 #include "launcher/run/stopwatch.h"
@@ -79,14 +80,15 @@ struct StepTimes {
 StepTimes measure(const Communicator& comm, const BenchInput& input) {
     const NetworkSpec spec = network_of(input.layers);
     ReplicaOptions options;
-    options.network = spec;
-    options.arithmetic = parse_arithmetic(input.arithmetic);
     options.optimizer = {.name = input.optimizer, .momentum = 0.9F};
     options.reducer.bucket_bytes = CommConfig{.bucket_mib = input.bucket_mib}.bucket_bytes();
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
     options.bounds = shard_bounds(plan, {}, comm.rank(), comm.size());
     const ShardWork work(plan, plan.batch(0, 0), {}, comm.rank(), comm.size());
-    Replica replica(comm, options);
+    Replica replica(comm,
+                    std::make_unique<NetworkLearner>(spec, parse_arithmetic(input.arithmetic),
+                                                     options.bounds.piece_samples),
+                    options);
     const BenchSamples data(work.shard, spec.inputs, spec.layers.back().units);
     // All in one piece.
     const ReadSamples read = [&](std::size_t, std::size_t count) {
@@ -99,9 +101,7 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     for (std::size_t number = 1; more; ++number) {
         replica.reset_seconds();
         const Stopwatch watch;
-        replica.forward(work, number, read);
-        replica.backward(work, number, 1e-3F);
-        replica.update();
+        replica.step(work, number, 1e-3F, read);
         const double seconds = watch.seconds();
         if (number <= kWarmUp_steps) continue;
         times.add(seconds, replica.seconds());

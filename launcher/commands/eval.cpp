@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "comm/agreement.h"
+#include "core/network/network_learner.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/eval_digraph.h"
 #include "launcher/score/ensemble.h"
@@ -41,7 +42,7 @@ std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& s
     const Network& network = trained.network();
     WholeArena parameters(network.layout(), trained.parameters());
     std::vector<TableRow> rows;
-    forward_run(network, parameters, set, 0, set.size(), 0,
+    forward_run(network, parameters, set, 0, set.size(),
                 [&](std::size_t, const Samples& samples, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
                     for (std::size_t r = 0; r < outputs.rows; ++r) {
@@ -105,7 +106,8 @@ int command_eval(Communicator& comm, const CommandInput& input) {
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
     const auto set = agree(comm, [&] { return trained->seen(scored_set(input, prepared.data)); });
     WholeArena parameters(trained->network().layout(), trained->parameters());
-    const Score score = evaluate(comm, trained->network(), parameters, *set, input.config.training.leaf);
+    NetworkScorer scorer(trained->network(), kPiece_samples);
+    const Score score = evaluate(comm, scorer, parameters, *set, input.config.training.leaf);
     if (comm.rank() == 0) {
         const bool small = input.config.data.source == "table";
         print(input, score, small ? table_rows(*trained, *set) : std::vector<TableRow>{});

@@ -36,7 +36,7 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
     const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
     std::string text;
     WholeArena parameters(network.layout(), trained.parameters());
-    forward_run(network, parameters, set, shard.first, shard.samples, 0,
+    forward_run(network, parameters, set, shard.first, shard.samples,
                 [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
                     for (std::size_t r = 0; r < outputs.rows; ++r) {

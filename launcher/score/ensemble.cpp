@@ -60,7 +60,7 @@ Answers Ensemble::answer(const Communicator& comm, const std::shared_ptr<const D
         const Network& network = trained->network();
         WholeArena parameters(network.layout(), trained->parameters());
         const std::shared_ptr<const Dataset> seen = trained->seen(set);
-        forward_run(network, parameters, *seen, answers.shard.first, answers.shard.samples, 0,
+        forward_run(network, parameters, *seen, answers.shard.first, answers.shard.samples,
                     [&](std::size_t done, const Samples&, Matrix outputs, Workspace& work) {
                         network.objective().finish_outputs(outputs, work.scratch());
                         if (combination_ == Combination::kVote) vote(outputs);

@@ -6,7 +6,7 @@
 
 #include "comm/communicator.h"
 #include "core/data/dataset.h"
-#include "core/network/network.h"
+#include "core/network/learner.h"
 
 namespace lockstep {
 
@@ -18,7 +18,7 @@ struct Score {
 
 /// The set is one batch for the leaf tree, so the score has the same bits on any number of ranks. Reads,
 /// forwards and scores in pieces of bounded memory. Requires dataset.has_targets(). Collective.
-Score evaluate(const Communicator& comm, const Network& network, ParameterSource& parameters,
-               const Dataset& dataset, std::size_t leaf);
+Score evaluate(const Communicator& comm, Scorer& scorer, ParameterSource& parameters, const Dataset& dataset,
+               std::size_t leaf);
 
 }  // namespace lockstep

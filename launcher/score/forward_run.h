@@ -17,11 +17,10 @@ inline constexpr std::size_t kPiece_samples = 512;
 
 /// Forwards the samples first, …, first + count - 1 of the set and calls visit(done, samples, outputs, work)
 /// for each piece: `done` samples of the run came before it, `outputs` are the last layer's, `work` holds all
-/// layers'. `passes`: forward passes to make at least, on no samples where there are none left, for
-/// parameters whose reading is collective.
+/// layers'.
 template <class Visit>
 void forward_run(const Network& network, ParameterSource& parameters, const Dataset& dataset,
-                 std::size_t first, std::size_t count, std::size_t passes, const Visit& visit) {
+                 std::size_t first, std::size_t count, const Visit& visit) {
     const std::size_t capacity = std::min(kPiece_samples, count);
     Workspace work(network.spec(), capacity, Passes::kForward);
     SampleReader reader(dataset, capacity);
@@ -29,9 +28,7 @@ void forward_run(const Network& network, ParameterSource& parameters, const Data
         const Samples samples = reader.read_run(first + done, std::min(capacity, count - done));
         const Matrix outputs = network.forward(parameters, samples.x, work);
         visit(done, samples, outputs, work);
-        if (passes > 0) --passes;
     }
-    for (; passes > 0; --passes) network.forward(parameters, {nullptr, 0, network.inputs()}, work);
 }
 
 }  // namespace lockstep

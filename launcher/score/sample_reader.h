@@ -8,16 +8,11 @@
 #include "core/base/buffer.h"
 #include "core/data/augmentation.h"
 #include "core/data/dataset.h"
-#include "core/network/objective.h"
+#include "core/network/learner.h"
 
 namespace lockstep {
 
-/// The samples just read; views that the next read overwrites.
-struct Samples {
-    ConstMatrix x;  // (b, inputs)
-    Targets targets;
-};
-
+/// What it returns are views that the next read overwrites.
 class SampleReader {
   public:
     /// For up to `capacity` samples of `dataset`, which must outlive the reader.

@@ -37,21 +37,6 @@ std::string fault_of_inputs(ConstMatrix x, std::span<const std::uint64_t> indice
     return "";
 }
 
-std::string fault_of_outputs(const Network& network, Workspace& work, std::size_t b) {
-    for (std::size_t l = 0; l < network.layer_count(); ++l) {
-        const ConstMatrix output = work.output(l, b);
-        for (std::size_t r = 0; r < b; ++r) {
-            const std::size_t j = first_bad(output.row(r));
-            if (j == output.cols) continue;
-            return fmt::format(
-                "neuron {} of layer {} is {} first; its weights and the data are finite, so the "
-                "sum overflowed; {}",
-                j, l, name_of(double{output(r, j)}), kAdvice);
-        }
-    }
-    return "";
-}
-
 std::string fault_of_parameters(const ParameterBlock& block, std::span<const float> values) {
     const std::size_t i = first_bad(values);
     if (i == values.size()) return "";
@@ -61,11 +46,11 @@ std::string fault_of_parameters(const ParameterBlock& block, std::span<const flo
 
 /// What is wrong with the first parameter block that holds a NaN or an infinity, or "". Asking for a layer
 /// may be collective, so all are asked for.
-std::string first_bad_parameter(const Network& network, ParameterSource& parameters) {
+std::string first_bad_parameter(const ParameterLayout& layout, ParameterSource& parameters) {
     std::string fault;
-    for_each_layer(parameters, network.layer_count(), [&](std::size_t l, std::span<const float> layer) {
-        const std::size_t first = network.layout().layer_range(l).first;
-        for (const ParameterBlock& block : network.layout().blocks()) {
+    for_each_layer(parameters, layout.layer_count(), [&](std::size_t l, std::span<const float> layer) {
+        const std::size_t first = layout.layer_range(l).first;
+        for (const ParameterBlock& block : layout.blocks()) {
             if (block.layer != l || !fault.empty()) continue;
             fault = fault_of_parameters(block, layer.subspan(block.offset - first, block.count()));
         }
@@ -84,28 +69,30 @@ void refuse(const std::string& what, const std::string& fault) {
 
 }  // namespace
 
-void check_parameters(const Communicator& comm, const Network& network, ParameterSource& parameters,
+void check_parameters(const Communicator& comm, const ParameterLayout& layout, ParameterSource& parameters,
                       const std::string& moment) {
-    const std::string fault = first_bad_parameter(network, parameters);
+    const std::string fault = first_bad_parameter(layout, parameters);
     agree(comm, [&] {
         if (!fault.empty()) throw NumericalError(weights_were_first(fault, moment));
     });
 }
 
-void explain_failed_step(const Communicator& comm, const Network& network, ParameterSource& parameters,
-                         const FailedStep& step) {
+void explain_failed_step(const Communicator& comm, Replica& replica, const FailedStep& step) {
     const std::string what = fmt::format("the training loss is {} {}", name_of(step.loss), step.moment);
-    const std::string weights = first_bad_parameter(network, parameters);
+    const std::string weights = first_bad_parameter(replica.layout(), replica.parameters());
     agree(comm, [&] {
         if (!weights.empty()) refuse(what, weights_were_first(weights, "before the step's forward pass"));
     });
     std::string inputs;
     std::string outputs;
-    step.revisit([&](std::size_t first, const Samples& samples, Workspace& work) {
+    step.revisit([&](std::size_t first, const Samples& samples) {
         const std::size_t b = samples.x.rows;
         if (inputs.empty()) inputs = fault_of_inputs(samples.x, step.indices.subspan(first, b));
-        if (outputs.empty()) outputs = fault_of_outputs(network, work, b);
+        if (outputs.empty()) outputs = replica.learner().first_not_finite(b);
     });
+    if (!outputs.empty()) {
+        outputs += fmt::format("; its weights and the data are finite, so the sum overflowed; {}", kAdvice);
+    }
     agree(comm, [&] { refuse(what, inputs); });
     agree(comm, [&] { refuse(what, outputs); });
     agree(comm, [&] { refuse(what, fmt::format("the last layer's outputs are finite; {}", kAdvice)); });

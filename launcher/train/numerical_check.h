@@ -7,14 +7,14 @@
 #include <string>
 
 #include "comm/communicator.h"
-#include "core/network/network.h"
+#include "core/network/parameter_source.h"
 #include "launcher/train/replica.h"
 
 namespace lockstep {
 
 /// Throws a NumericalError on every rank alike, naming the first parameter block that holds a NaN or an
 /// infinity, if any does. `moment` says when: "after step 12 (epoch 1)". Collective.
-void check_parameters(const Communicator& comm, const Network& network, ParameterSource& parameters,
+void check_parameters(const Communicator& comm, const ParameterLayout& layout, ParameterSource& parameters,
                       const std::string& moment);
 
 /// What a rank knows of the step whose loss was not finite.
@@ -29,7 +29,6 @@ struct FailedStep {
 /// Throws the NumericalError of a step whose loss was NaN or infinite, on every rank alike. It names what was
 /// not finite first: a parameter block before the step (the weights), an input of a sample (the data), or,
 /// both being finite, the first layer whose outputs overflowed. Collective.
-[[noreturn]] void explain_failed_step(const Communicator& comm, const Network& network,
-                                      ParameterSource& parameters, const FailedStep& step);
+[[noreturn]] void explain_failed_step(const Communicator& comm, Replica& replica, const FailedStep& step);
 
 }  // namespace lockstep

@@ -7,6 +7,7 @@
 #include "core/data/batch_plan.h"
 #include "core/network/network.h"
 #include "core/training/optimizer.h"
+#include "launcher/train/shard_work.h"
 
 namespace lockstep {
 
@@ -47,17 +48,6 @@ std::size_t most_nodes(const LeafPartition& partition) {
     std::size_t most = 0;
     for (std::size_t rank = 0; rank < partition.ranks(); ++rank) {
         most = std::max(most, partition.node_count(rank));
-    }
-    return most;
-}
-
-/// Leaves of the largest piece.
-std::size_t most_leaves(std::span<const TreePiece> pieces) {
-    std::size_t most = 0;
-    for (const TreePiece& piece : pieces) {
-        std::size_t leaves = 0;
-        for (const TreePiece::Part& part : piece.parts) leaves += part.leaves.count();
-        most = std::max(most, leaves);
     }
     return most;
 }
@@ -110,7 +100,6 @@ std::size_t gathered_bytes(const Config& config, const Network& network, std::si
 void describe_memory(PlanReport& report, const Config& config, const Network& network,
                      const BatchPlan& plan) {
     const std::size_t arena_bytes = network.layout().arena_size() * sizeof(float);
-    const std::size_t micro_batch = config.training.micro_batch;
     report.gradient_arena_bytes = arena_bytes;
     const Shares shares = shares_of(config, network, report.ranks);
     const bool sharded = config.comm.sharding == Sharding::kParameters;
@@ -125,28 +114,15 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
         report.optimizer_bytes += arena_bytes;
     if (config.training.keep_best) report.best_bytes = sharded ? shares.owned_bytes : arena_bytes;
     report.packed_bytes = network.packed_bytes();
-    // Each term at the rank that needs most of it. All batches but an epoch's last one have the same shape.
-    std::size_t arenas = 1;
-    std::size_t samples = 0;
-    for (const std::size_t step : {std::size_t{0}, plan.steps_per_epoch() - 1}) {
-        const Batch batch = plan.batch(0, step);
-        const LeafPartition partition = plan.shard(batch, 0, report.ranks).partition;
-        for (std::size_t rank = 0; rank < report.ranks; ++rank) {
-            const auto nodes = partition.nodes_of(rank);
-            const std::size_t most = micro_batch / plan.leaf();
-            const auto pieces = config.comm.compression == Compression::kNone ? cut_into_pieces(nodes, most)
-                                                                              : cut_into_leaves(nodes, most);
-            arenas = std::max(arenas, slot_count(pieces));
-            samples = std::max(samples, std::min(most_leaves(pieces) * plan.leaf(), batch.samples));
-        }
+    // Each term at the rank that needs most of it.
+    ShardBounds bounds;
+    for (std::size_t rank = 0; rank < report.ranks; ++rank) {
+        bounds = bounds.most(shard_bounds(plan, cut_of(config), rank, report.ranks));
     }
-    report.gradient_bytes = (sharded ? shares.live_bytes : arena_bytes) * arenas;
-    if (config.comm.compression == Compression::kTopK) {
-        // The first rank's share is the largest.
-        const Shard shard = plan.shard(plan.batch(0, 0), 0, report.ranks);
-        report.kept_back_bytes = shard.partition.ranges[0].count() * arena_bytes;
-    }
-    report.activation_bytes = Workspace::bytes(network.spec(), samples);
+    report.gradient_bytes =
+        (sharded ? shares.live_bytes : arena_bytes) * std::max<std::size_t>(bounds.arenas, 1);
+    if (config.comm.compression == Compression::kTopK) report.kept_back_bytes = bounds.leaves * arena_bytes;
+    report.activation_bytes = Workspace::bytes(network.spec(), bounds.piece_samples);
 }
 
 /// The cost card of comm/tree_allreduce.h.

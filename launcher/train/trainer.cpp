@@ -8,18 +8,17 @@
 
 #include "comm/agreement.h"
 #include "comm/replica_check.h"
+#include "core/network/network_learner.h"
 #include "launcher/files/parameter_digest.h"
+#include "launcher/score/forward_run.h"
 #include "launcher/train/numerical_check.h"
 
 namespace lockstep {
 
 namespace {
 
-ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, ShardBounds bounds,
-                               std::vector<float> initial) {
-    return {.network = spec,
-            .arithmetic = config.training.arithmetic,
-            .seed = config.training.seed,
+ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::vector<float> initial) {
+    return {.seed = config.training.seed,
             .initial = std::move(initial),
             .leaf = config.training.leaf,
             .optimizer = config.optimizer,
@@ -33,11 +32,6 @@ ReplicaOptions replica_options(const Config& config, const NetworkSpec& spec, Sh
             .gradient_norm = config.training.stop_gradient > 0.0,
             .kept_share = config.comm.keep,
             .bounds = bounds};
-}
-
-/// Compression acts on every leaf.
-ShardCut cut_of(const Config& config) {
-    return {config.training.micro_batch, config.comm.compression != Compression::kNone};
 }
 
 std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& train) {
@@ -59,7 +53,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
                   comm.size()),
-      replica_(comm, replica_options(config, spec, bounds_, std::move(initial))),
+      replica_(comm,
+               std::make_unique<NetworkLearner>(spec, config.training.arithmetic, bounds_.piece_samples),
+               replica_options(config, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
                      config.training.steps(plan_.steps_per_epoch())),
       early_stopping_(config.training.patience) {}
@@ -75,7 +71,7 @@ TrainingResult Trainer::train(Journal& journal) {
         const std::size_t before = at_.step;
         result.train = epoch(journal);
         const auto communication = communication_of(at_.step - before);
-        check_parameters(comm_, network(), parameters(), moment());
+        check_parameters(comm_, layout(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
         result.validation = test_now ? score(data_.validation) : std::nullopt;
@@ -148,7 +144,7 @@ Score Trainer::epoch(Journal& journal) {
     }
     const auto n = static_cast<double>(samples);
     Score score{sum.loss / n, std::nullopt, samples};
-    if (network().objective().counts_correct()) score.accuracy = sum.correct / n;
+    if (replica_.learner().counts_correct()) score.accuracy = sum.correct / n;
     return score;
 }
 
@@ -162,20 +158,17 @@ SampleMetrics Trainer::step(const Batch& batch) {
     ++at_.step;
     at_.samples += batch.samples;
     at_.learning_rate = learning_rate_.at(at_.step);
-    replica_.forward(work, at_.step, read);
-    replica_.backward(work, at_.step, at_.learning_rate);
-    const SampleMetrics metrics = replica_.metrics();
-    if (!std::isfinite(metrics.loss)) {
-        replica_.discard();
-        const double loss = metrics.loss / static_cast<double>(batch.samples);
-        explain_failed_step(comm_, network(), parameters(), {moment(), loss, indices, [&](const auto& visit) {
-                                                                 replica_.revisit(work, read, visit);
-                                                             }});
+    const StepResult result = replica_.step(work, at_.step, at_.learning_rate, read);
+    if (!result.finite) {
+        const double loss = result.metrics.loss / static_cast<double>(batch.samples);
+        explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
+                                                  replica_.revisit(work, read, visit);
+                                              }});
     }
-    replica_.update();
-    const double stop_gradient = config_.training.stop_gradient;
-    if (stop_gradient > 0.0 && replica_.gradient_norm() <= stop_gradient) ending_.reason = Ending::kGradient;
-    return metrics;
+    if (result.gradient_norm && *result.gradient_norm <= config_.training.stop_gradient) {
+        ending_.reason = Ending::kGradient;
+    }
+    return result.metrics;
 }
 
 bool Trainer::steps_left() const {
@@ -190,11 +183,12 @@ std::string Trainer::moment() const { return fmt::format("at step {} (epoch {})"
 
 std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
     if (!set || !set->has_targets()) return std::nullopt;
-    return evaluate(comm_, network(), parameters(), *set, plan_.leaf());
+    const auto scorer = replica_.learner().scorer(kPiece_samples);
+    return evaluate(comm_, *scorer, parameters(), *set, plan_.leaf());
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
-    const std::vector<LayerDigest> digests = parameter_digests(network().layout(), parameters());
+    const std::vector<LayerDigest> digests = parameter_digests(layout(), parameters());
     check_replicas(comm_, digests, fmt::format("after step {}", at.step));
     const Digest128 digest = combined_digest(digests);
     journal.digest(at, digest);

@@ -43,7 +43,7 @@ class Trainer {
     /// alike. Collective.
     TrainingResult train(Journal& journal);
 
-    [[nodiscard]] const Network& network() const { return replica_.network(); }
+    [[nodiscard]] const ParameterLayout& layout() const { return replica_.layout(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }
     /// Asking for them is collective where they are sharded.
     [[nodiscard]] ParameterSource& parameters() { return replica_.parameters(); }

@@ -37,7 +37,7 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
         }
         facts.train_digest = data.train->digest();
         facts.test_digest = data.test->digest();
-        facts.parameter_count = trainer.network().layout().parameter_count();
+        facts.parameter_count = trainer.layout().parameter_count();
         facts.steps_per_epoch = trainer.plan().steps_per_epoch();
         facts.promise_kept = config.comm.reduction == Reduction::kTree;
         return RunLog(dir, job.options, facts);
@@ -76,7 +76,7 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
 void save(const std::filesystem::path& path, const Config& config, const Prepared& prepared, Trainer& trainer,
           const RunPosition& at) {
     ModelRecord record;
-    record.network = trainer.network().spec();
+    record.network = prepared.network;
     record.data_source = config.data.source;
     record.classes = prepared.data.train->classes();
     record.preprocessing = prepared.preprocessing;
@@ -85,7 +85,7 @@ void save(const std::filesystem::path& path, const Config& config, const Prepare
     record.epoch = at.epoch;
     record.optimizer = config.optimizer.name;
     record.lockstep_version = kVersion;
-    write_model(path, std::move(record), trainer.network().layout(), trainer.parameters());
+    write_model(path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         if (comm.rank() != 0) {
             // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.network().layer_count(), [](auto, auto) {});
+            for_each_layer(trainer.parameters(), trainer.layout().layer_count(), [](auto, auto) {});
             return;
         }
         run.dir = journal.log()->dir();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "core/network/network_learner.h"
 #include "launcher/train/replica.h"
 
 namespace {
@@ -47,13 +48,13 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
                                  Sharding sharding, Compression compression = Compression::kNone) {
     const Communicator comm;
     ReplicaOptions options;
-    options.network.inputs = 40;
+    NetworkSpec network;
+    network.inputs = 40;
     for (const char* layer : {"dense units=50 activation=relu", "dense units=30 activation=tanh",
                               "dense units=10 activation=softmax"})
-        options.network.layers.push_back(parse_layer(layer));
-    options.network.input_dropout = 0.2F;
-    options.network.layers.front().dropout = 0.5F;
-    options.arithmetic = arithmetic;
+        network.layers.push_back(parse_layer(layer));
+    network.input_dropout = 0.2F;
+    network.layers.front().dropout = 0.5F;
     options.leaf = 8;
     options.optimizer.name = optimizer;
     options.regularisation = {.l2 = options.optimizer.name == "sgd" ? 1e-4F : 0.0F,
@@ -65,7 +66,8 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
     options.reducer.compression = compression;
     options.kept_share = 0.1;
     options.bounds = shard_bounds(plan, cut, comm.rank(), comm.size());
-    Replica replica(comm, options);
+    Replica replica(comm, std::make_unique<NetworkLearner>(network, arithmetic, options.bounds.piece_samples),
+                    options);
     const ShardWork work(plan, plan.batch(0, 0), cut, comm.rank(), comm.size());
     const std::vector<float> x(std::size_t{100} * 40, 0.5F);
     const std::vector<std::int32_t> labels(100, 3);
@@ -77,9 +79,7 @@ std::size_t allocations_of_steps(Arithmetic arithmetic, const char* optimizer, s
             allocations = 0;
             counting = true;
         }
-        replica.forward(work, step, read);
-        replica.backward(work, step, 0.1F);
-        replica.update();
+        replica.step(work, step, 0.1F, read);
     }
     counting = false;
     return allocations;

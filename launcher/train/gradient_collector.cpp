@@ -1,0 +1,50 @@
+#include "launcher/train/gradient_collector.h"
+
+#include "core/arithmetic/compression.h"
+#include "core/arithmetic/elementwise.h"
+
+namespace lockstep {
+
+void GradientCollector::begin(const ShardWork& work, const ShardPiece& piece) {
+    work_ = &work;
+    piece_ = &piece;
+}
+
+std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t part) {
+    if (part > 0) finish_part(layer, piece_->tree.parts[part - 1]);
+    return run(layer, piece_->tree.parts[part].slot);
+}
+
+void GradientCollector::gradient_done(std::size_t layer) {
+    if (!piece_->tree.parts.empty()) finish_part(layer, piece_->tree.parts.back());
+    options_.turn();
+    if (!options_.after_reading) start(layer);
+}
+
+void GradientCollector::layer_done(std::size_t layer) {
+    if (options_.after_reading) start(layer);
+}
+
+std::span<float> GradientCollector::run(std::size_t layer, std::size_t slot) {
+    const auto [first, count] = layout_.layer_range(layer);
+    return reducer_.gradient(slot, first, count);
+}
+
+void GradientCollector::finish_part(std::size_t layer, const TreePiece::Part& part) {
+    const std::span<float> sum = run(layer, part.slot);
+    if (options_.compression == Compression::kBf16) round_to_bf16(sum);
+    if (options_.compression == Compression::kTopK && work_->whole_batch) {
+        options_.feedback->compress(part.leaves.begin - work_->leaves.begin, layout_.layer_range(layer).first,
+                                    sum);
+    }
+    const auto add = options_.compression == Compression::kBf16 ? add_rounded : add_values;
+    for (const auto& [into, from] : part.merges) add(run(layer, into), run(layer, from));
+}
+
+void GradientCollector::start(std::size_t layer) {
+    const bool last = piece_ == &work_->pieces.back();
+    const auto [first, count] = layout_.layer_range(layer);
+    if (last) reducer_.start(first, count);
+}
+
+}  // namespace lockstep
