@@ -1,0 +1,32 @@
+# cmake --install: the program, the libraries with their headers, and what CMake and pkg-config users ask for.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(lockstep_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/lockstep)
+
+install(TARGETS lockstep RUNTIME)
+set_target_properties(lockstep_contract PROPERTIES EXPORT_NAME contract)
+install(TARGETS lockstep_contract lockstep_core lockstep_comm lockstep_train EXPORT lockstep ARCHIVE)
+install(EXPORT lockstep NAMESPACE lockstep:: FILE lockstepTargets.cmake DESTINATION ${lockstep_package_dir})
+
+# Headers include each other from the repository's root, so they lie in a root of their own.
+set(headers FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/comm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep
+  ${headers} PATTERN simd EXCLUDE)
+foreach(room options train run files score)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/launcher/${room}
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep/launcher ${headers})
+endforeach()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/lockstepConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/lockstepConfig.cmake INSTALL_DESTINATION ${lockstep_package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/lockstepConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/lockstepConfig.cmake ${PROJECT_BINARY_DIR}/lockstepConfigVersion.cmake
+  DESTINATION ${lockstep_package_dir})
+
+# pkg-config: what the compiler wrapper of MPI would add stands here as CMake found it.
+list(TRANSFORM MPI_CXX_INCLUDE_DIRS PREPEND "-I" OUTPUT_VARIABLE lockstep_mpi_cflags)
+list(JOIN lockstep_mpi_cflags " " lockstep_mpi_cflags)
+list(JOIN MPI_CXX_LIBRARIES " " lockstep_mpi_libs)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/lockstep.pc.in ${PROJECT_BINARY_DIR}/lockstep.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/lockstep.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
