@@ -41,7 +41,7 @@ std::size_t choice(std::string_view what, std::string_view word,
 float parse_parameter(std::string_view name, std::string_view text) {
     const auto value = parse_number<float>(text);
     if (!value || !(*value > 0.0F)) {
-        throw ConfigError(fmt::format("{}={} must be a positive number", name, text));
+        throw ConfigError(fmt::format("{}={} must be a positive number{}", name, text, decimal_hint(text)));
     }
     return *value;
 }
@@ -52,14 +52,15 @@ float parse_init_scale(Initialiser initialiser, std::string_view text) {
     if (initialiser != Initialiser::kConstant)
         throw ConfigError("scale= belongs to init=uniform, init=normal and init=constant");
     const auto value = parse_number<float>(text);
-    if (!value) throw ConfigError(fmt::format("scale={} must be a number", text));
+    if (!value) throw ConfigError(fmt::format("scale={} must be a number{}", text, decimal_hint(text)));
     return *value;
 }
 
 float parse_dropout(std::string_view text) {
     const auto value = parse_number<float>(text);
     if (!value || !(*value >= 0.0F && *value < 1.0F)) {
-        throw ConfigError(fmt::format("dropout={} must be a number from 0 and below 1", text));
+        throw ConfigError(
+            fmt::format("dropout={} must be a number from 0 and below 1{}", text, decimal_hint(text)));
     }
     return *value;
 }
@@ -138,8 +139,8 @@ LayerSpec parse_layer(std::string_view text) {
     const auto units = parse_number<std::size_t>(given["units"]);
     constexpr std::size_t kMostUnits = std::size_t{1} << 31;
     if (!units || *units == 0 || *units > kMostUnits) {
-        throw ConfigError(
-            fmt::format("units={} must be a whole number from 1 to {}", given["units"], kMostUnits));
+        throw ConfigError(fmt::format("units={} must be a whole number from 1 to {}{}", given["units"],
+                                      kMostUnits, digits_hint(given["units"])));
     }
     layer.units = *units;
     const auto activation = given.find("activation");

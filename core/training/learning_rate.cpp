@@ -1,5 +1,7 @@
 #include "core/training/learning_rate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -82,6 +84,16 @@ void LearningRate::epoch_done(double mean_error) {
 
 std::span<const std::string_view> rate_schedules() { return kSchedules; }
 
+std::string rates_text(std::span<const float> rates) {
+    std::string text;
+    for (std::size_t n = 0; n < rates.size(); ++n) {
+        const bool last = n + 1 == rates.size();
+        text += fmt::format("{}{} {} epoch {}{}", n == 0 ? "" : ", ", rates[n], last && n > 0 ? "from" : "in",
+                            n + 1, last && n > 0 ? " on" : "");
+    }
+    return text;
+}
+
 std::optional<std::vector<float>> parse_rates(std::string_view text) {
     std::vector<float> rates;
     for (std::size_t first = 0; first <= text.size();) {
@@ -90,6 +102,8 @@ std::optional<std::vector<float>> parse_rates(std::string_view text) {
         if (!rate || !(*rate > 0.0F)) return std::nullopt;
         rates.push_back(*rate);
         first = comma + 1;
+        // "1,5" is one and a half to half the world.
+        if (comma < text.size() && text.substr(first).find_first_of(" \t") != 0) return std::nullopt;
     }
     return rates;
 }

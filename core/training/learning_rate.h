@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -58,7 +59,10 @@ class LearningRate {
 
 /// "constant", "steps", …, in the order of RateSchedule.
 std::span<const std::string_view> rate_schedules();
-/// One or more positive numbers, separated by commas; none where `text` is anything else.
+/// One or more positive numbers, separated by a comma and a blank, so that no decimal comma is taken for a
+/// list; none where `text` is anything else.
 std::optional<std::vector<float>> parse_rates(std::string_view text);
+/// "0.1 in epoch 1, 0.05 in epoch 2, 0.01 from epoch 3 on".
+std::string rates_text(std::span<const float> rates);
 
 }  // namespace lockstep

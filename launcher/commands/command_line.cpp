@@ -6,14 +6,17 @@
 #include <array>
 #include <boost/program_options.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <sstream>
+#include <type_traits>
 
 #include "core/base/error.h"
 #include "core/base/number.h"
 #include "core/base/spelling.h"
 #include "core/training/optimizer.h"
+#include "launcher/options/config_paths.h"
 #include "launcher/options/options_table.h"
 
 namespace lockstep {
@@ -177,7 +180,8 @@ template <class T>
 T positive(std::string_view flag, const std::string& value) {
     const auto number = parse_number<T>(value);
     if (number && *number > T{0}) return *number;
-    throw ConfigError(fmt::format("--{} {}: must be a number above 0", flag, value));
+    throw ConfigError(fmt::format("--{} {}: must be a number above 0{}", flag, value,
+                                  std::is_integral_v<T> ? digits_hint(value) : decimal_hint(value)));
 }
 
 /// "784-800-10" as numbers.
@@ -221,12 +225,22 @@ void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, cons
     if (name == "tolerance") gradcheck.tolerance = positive<double>(name, value);
 }
 
+/// A file's name as a flag has it. A shell expands the ~ of `--out ~/x`, but not that of `--out=~/x`.
+std::filesystem::path file_name(const std::string& flag, const std::string& value) {
+    if (value.empty()) throw ConfigError(fmt::format("--{}: the name of the file is empty", flag));
+    try {
+        return expand_path(value, process_variable);
+    } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("--{} {}: {}", flag, value, error.what()));
+    }
+}
+
 void set_flag(CommandInput& input, const std::string& name, const std::string& value) {
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
-    if (name == "model") input.models.emplace_back(value);
+    if (name == "model") input.models.push_back(file_name(name, value));
     if (name == "combine") input.vote = one_of(name, value, {"average", "vote"}) == "vote";
-    if (name == "out") input.out = value;
+    if (name == "out") input.out = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
     if (name == "ranks") input.ranks = rank_number(value);

@@ -6,8 +6,8 @@
 
 namespace lockstep {
 
-/// Runs the digraph on every sample of the chosen set and prints outputs, steps and how each ended. Every
-/// rank runs all samples, which are few, and the first one prints. Collective.
+/// Runs the digraph on every sample of the table and prints outputs, steps, how each ended, and whether it
+/// met the targets >0 and <=0. The first rank does, since the samples are few. Collective.
 int eval_digraph(Communicator& comm, const CommandInput& input);
 
 }  // namespace lockstep

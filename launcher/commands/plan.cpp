@@ -71,6 +71,8 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         "rate        {} from {} at the first step to {} at the last{}\n",
         input.options.text("optimizer.schedule"), report.first_rate, report.last_rate,
         config.learning_rate.schedule == RateSchedule::kAdaptive ? ", but for what the error does" : "");
+    if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
+        fmt::print("rates       {}\n", rates_text(rates));
     fmt::print("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
     if (!report.idle_ranks.empty()) fmt::print("warning: {}\n", idle_text(report));
     fmt::print(
@@ -134,6 +136,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
             {"global_batch", report.global_batch},
             {"steps_per_epoch", report.steps_per_epoch},
             {"steps", report.steps},
+            {"learning_rates", input.config.learning_rate.rates},
             {"learning_rate_first", report.first_rate},
             {"learning_rate_last", report.last_rate},
             {"leaves_per_rank", report.leaves},

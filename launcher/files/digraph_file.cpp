@@ -19,9 +19,11 @@ namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 5> kLines{"neuron", "input", "edge", "output", "halt"};
-constexpr std::array<std::string_view, 4> kActivations{"saturated", "step", "relu", "identity"};
-constexpr std::array<ActivationKind, 4> kKinds{ActivationKind::kSaturated, ActivationKind::kStep,
-                                               ActivationKind::kRelu, ActivationKind::kIdentity};
+constexpr std::array<std::string_view, 6> kActivations{"saturated", "step",    "relu",
+                                                       "identity",  "sigmoid", "tanh"};
+constexpr std::array<ActivationKind, 6> kKinds{ActivationKind::kSaturated, ActivationKind::kStep,
+                                               ActivationKind::kRelu,      ActivationKind::kIdentity,
+                                               ActivationKind::kSigmoid,   ActivationKind::kTanh};
 constexpr std::array<std::string_view, 2> kModes{"initial", "clamped"};
 constexpr std::array<std::string_view, 3> kNeuronAttributes{"activation", "bias", "initial"};
 constexpr std::array<std::string_view, 3> kInputAttributes{"mode", "activation", "bias"};
@@ -45,7 +47,7 @@ struct Line {
     }
     [[nodiscard]] double number(std::string_view text) const {
         const auto value = parse_number<double>(text);
-        if (!value) refuse(fmt::format("'{}' is no number", text));
+        if (!value) refuse(fmt::format("'{}' is no number{}", text, decimal_hint(text)));
         return *value;
     }
 };

@@ -9,7 +9,7 @@
 //   edge   reset  q  -1
 //   output q
 //
-//   neuron NAME [activation=saturated|step|relu|identity] [bias=0] [initial=0]
+//   neuron NAME [activation=saturated|step|relu|identity|sigmoid|tanh] [bias=0] [initial=0]
 //   input NAME [mode=initial|clamped] [activation=…] [bias=…]
 //   output NAME …    in the order of the targets
 //   halt NAME        the activity ends as soon as this neuron's state is 1

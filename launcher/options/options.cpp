@@ -8,23 +8,21 @@
 #include <boost/archive/binary_oarchive.hpp>
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
-#include <iterator>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <stdexcept>
 
 #include "core/base/error.h"
 #include "core/base/spelling.h"
+#include "launcher/options/config_paths.h"
+#include "launcher/options/options_environment.h"
 #include "launcher/options/options_file.h"
 #include "launcher/options/options_table.h"
 
 namespace lockstep {
 
 namespace {
-
-// Variables of the prefix that are no keys: they are read where they act.
-constexpr std::string_view kOtherVariables[] = {"LOCKSTEP_ISA"};
-constexpr std::string_view kPrefix = "LOCKSTEP_";
 
 /// The values that one source gives, in order.
 using Given = std::vector<std::pair<std::string, OptionValue>>;
@@ -37,9 +35,11 @@ std::string as_written(std::string_view key, const OptionValue& value) {
     return fmt::format("{}: {} = {}", value.origin, key, value.text);
 }
 
-std::string suggestion(const std::string& nearest) {
-    return nearest.empty() ? "; `lockstep train --help` lists the keys"
-                           : fmt::format("; did you mean {}?", nearest);
+std::string suggestion(std::string_view key) {
+    const std::string nearest = nearest_key(key);
+    if (nearest.empty()) return "; `lockstep train --help` lists the keys";
+    return fmt::format("; did you mean {}?{}", nearest,
+                       differ_in_case(key, nearest) ? " keys are written in lower case" : "");
 }
 
 /// Throws for a key that the table has not: at its section's line if that is what is misspelled.
@@ -53,14 +53,36 @@ std::string suggestion(const std::string& nearest) {
                                       did_you_mean(section, sections)));
     }
     throw ConfigError(fmt::format("{}:{}: unknown key {}{}", file.string(), option.line, option.key,
-                                  suggestion(nearest_key(option.key))));
+                                  suggestion(option.key)));
+}
+
+/// What begins like a comment may be a part of what was meant: of a path, or the next one of a list.
+void refuse_doubtful_comment(const OptionSpec& spec, const FileOption& option) {
+    if (option.comment.empty() || option.quoted) return;
+    if (spec.path) {
+        throw ConfigError(
+            fmt::format("'{0}' can be a comment or a part of the path; put the comment into a line of its "
+                        "own, or quotes around the path, as in {1} = \"{2}\"",
+                        option.comment, option.key.substr(option.key.find('.') + 1), option.value));
+    }
+    if (option.comment.starts_with(';') && (spec.repeated || spec.kind == OptionKind::kRates)) {
+        throw ConfigError(fmt::format(
+            "a ; begins a comment here, it does not separate values; {}, and begin a comment with #",
+            spec.repeated ? "give each a line of its own" : "separate them by a comma and a blank"));
+    }
 }
 
 Given from_file(const std::filesystem::path& file) {
     Given given;
     for (FileOption& option : read_option_file(file)) {
-        if (!find_option(option.key)) throw_unknown_key(file, option);
+        const OptionSpec* spec = find_option(option.key);
+        if (spec == nullptr) throw_unknown_key(file, option);
         const std::string origin = fmt::format("{}:{}", file.string(), option.line);
+        try {
+            refuse_doubtful_comment(*spec, option);
+        } catch (const ConfigError& error) {
+            throw ConfigError(fmt::format("{}: {} = {}: {}", origin, option.key, option.value, error.what()));
+        }
         given.emplace_back(std::move(option.key), OptionValue{std::move(option.value), origin});
     }
     return given;
@@ -74,27 +96,28 @@ std::vector<std::string> split_repeated(const std::string& text) {
     return parts;
 }
 
+/// The value of a flag or a variable, whose blanks and quotes are those of the file.
+OptionValue value_of(const std::string& key, OptionValue given) {
+    try {
+        given.text = plain_value(given.text);
+    } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("{}: {}", as_written(key, given), error.what()));
+    }
+    return given;
+}
+
 Given from_environment(const std::vector<std::string>& environment) {
-    std::vector<std::string> names;
-    for (const OptionSpec& spec : option_table()) names.push_back(variable_name(spec.key));
     Given given;
-    for (const std::string& entry : environment) {
-        const std::size_t equals = entry.find('=');
-        if (!entry.starts_with(kPrefix) || equals == std::string::npos) continue;
-        const std::string name = entry.substr(0, equals);
-        const std::string text = entry.substr(equals + 1);
-        if (std::ranges::find(kOtherVariables, name) != std::end(kOtherVariables)) continue;
-        const auto found = std::ranges::find(names, name);
-        if (found == names.end()) {
-            const std::vector<std::string_view> candidates(names.begin(), names.end());
-            throw ConfigError(
-                fmt::format("unknown variable {}{}; unset it", name, did_you_mean(name, candidates)));
+    for (const KeyVariable& variable : key_variables(environment)) {
+        const std::string origin = "variable " + variable.name;
+        // Quotes may stand around a whole list, too, as in a container's file of variables.
+        OptionValue whole = value_of(variable.key, {variable.text, origin});
+        if (!find_option(variable.key)->repeated) {
+            given.emplace_back(variable.key, std::move(whole));
+            continue;
         }
-        if (text.empty()) continue;
-        const OptionSpec& spec = option_table()[static_cast<std::size_t>(found - names.begin())];
-        for (std::string& value : spec.repeated ? split_repeated(text) : std::vector{text}) {
-            given.emplace_back(spec.key, OptionValue{std::move(value), "variable " + name});
-        }
+        for (std::string& text : split_repeated(whole.text))
+            given.emplace_back(variable.key, value_of(variable.key, {std::move(text), origin}));
     }
     return given;
 }
@@ -103,26 +126,54 @@ Given from_flags(const std::vector<std::pair<std::string, std::string>>& flags) 
     Given given;
     for (const auto& [key, text] : flags) {
         if (!find_option(key)) {
-            throw ConfigError(fmt::format("unknown flag --{}{}", key, suggestion(nearest_key(key))));
+            throw ConfigError(fmt::format("unknown flag --{}{}", key, suggestion(key)));
         }
-        given.emplace_back(key, OptionValue{text, "flag --" + key});
+        given.emplace_back(key, value_of(key, {text, "flag --" + key}));
     }
     return given;
 }
 
+VariableLookup lookup_in(const std::vector<std::string>& environment) {
+    return [&environment](const std::string& name) -> std::optional<std::string> {
+        for (const std::string& entry : environment) {
+            if (entry.starts_with(name) && entry.substr(name.size()).starts_with('='))
+                return entry.substr(name.size() + 1);
+        }
+        return std::nullopt;
+    };
+}
+
+/// Why the value is none of the key, and how it should be written; "" where it is one.
+std::string fault_in_words(const OptionSpec& spec, const OptionValue& value) {
+    std::string fault = fault_of(spec, value.text);
+    if (fault.empty()) return "";
+    if (value.text.empty()) return "is empty: " + fault;
+    const bool from_file = !value.origin.starts_with("flag ") && !value.origin.starts_with("variable ");
+    if (from_file && value.text.find_first_of("#;") != std::string::npos)
+        fault += "; a # or ; within a word is a part of it, put a blank before a comment";
+    return fault;
+}
+
 /// What `given` holds for the key, each value checked by itself.
-std::vector<OptionValue> values_of(const OptionSpec& spec, const Given& given) {
+std::vector<OptionValue> values_of(const OptionSpec& spec, const Given& given,
+                                   const VariableLookup& variable) {
     std::vector<OptionValue> values;
-    for (const auto& [key, value] : given) {
+    for (const auto& [key, text] : given) {
         if (key != spec.key) continue;
-        if (const std::string fault = fault_of(spec, value.text); !fault.empty()) {
+        OptionValue value = text;
+        try {
+            if (spec.path) value.text = expand_path(value.text, variable);
+        } catch (const ConfigError& error) {
+            throw ConfigError(fmt::format("{}: {}", as_written(key, value), error.what()));
+        }
+        if (const std::string fault = fault_in_words(spec, value); !fault.empty()) {
             throw ConfigError(fmt::format("{}: {}", as_written(key, value), fault));
         }
         if (!values.empty() && !spec.repeated) {
             throw ConfigError(fmt::format("{}: the key was already given ({}); remove one of the two",
                                           as_written(key, value), as_written(key, values.front())));
         }
-        values.push_back(value);
+        values.push_back(std::move(value));
     }
     return values;
 }
@@ -164,13 +215,14 @@ ResolvedOptions resolve_options(const OptionSources& sources) {
     // Highest precedence first.
     const Given all_given[] = {from_flags(sources.flags), from_environment(sources.environment),
                                sources.config_file.empty() ? Given{} : from_file(sources.config_file)};
+    const VariableLookup variable = lookup_in(sources.environment);
 
     std::vector<ResolvedOption> options;
     for (const OptionSpec& spec : option_table()) {
         ResolvedOption option{std::string(spec.key), {}};
         for (const Given& given : all_given) {
             // A source that is overruled is still checked: a wrong value is a wrong value.
-            std::vector<OptionValue> values = values_of(spec, given);
+            std::vector<OptionValue> values = values_of(spec, given, variable);
             if (option.values.empty()) option.values = std::move(values);
         }
         if (option.values.empty()) {

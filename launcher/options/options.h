@@ -3,7 +3,8 @@
 //
 // A key `[optimizer] learning_rate` of the file is also the flag `--optimizer.learning_rate` and the variable
 // LOCKSTEP_OPTIMIZER_LEARNING_RATE. A key that may be repeated (network.layer) is replaced as a whole by the
-// source of the highest precedence that gives it.
+// source of the highest precedence that gives it. Whatever the source, blanks around a value and then quotes
+// around it are taken off, and ~ and $NAME of a path are expanded (config_paths.h).
 #pragma once
 
 #include <filesystem>

@@ -41,7 +41,9 @@ constexpr OptionSpec whole(std::string_view key, std::string_view default_text, 
         .key = key, .kind = kWhole, .default_text = default_text, .help = help, .least = least, .most = most};
 }
 
-constexpr OptionSpec text(std::string_view key, std::string_view help) { return {.key = key, .help = help}; }
+constexpr OptionSpec path(std::string_view key, std::string_view help) {
+    return {.key = key, .help = help, .path = true};
+}
 
 const std::array kTable{
     OptionSpec{.key = "data.source",
@@ -49,12 +51,12 @@ const std::array kTable{
                .help = "which samples: MNIST's files, CSV files, a small table as text, or a synthetic set",
                .choices = data_source_names(),
                .required = true},
-    text("data.dir", "mnist, csv: the folder of the files"),
-    text("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
-    text("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
-    text("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
-    text("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
-    text("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    path("data.dir", "mnist, csv: the folder of the files"),
+    path("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
+    path("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
+    path("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
+    path("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
+    path("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
     whole("data.classes", "0", 0, kMostWhole,
           "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,
@@ -137,9 +139,9 @@ const std::array kTable{
                .required = true,
                .repeated = true,
                .unless = "network.digraph"},
-    text("network.weights",
+    path("network.weights",
          "a text file of weights, the first ones of train, and those of eval and predict without --model"),
-    text(
+    path(
         "network.digraph",
         "in place of layers: a text file of a network with cycles, whose activity eval runs on every sample"),
     whole("network.digraph_steps", "1000", 0, kMostWhole, "digraph: how long the activity may go on"),
@@ -378,7 +380,7 @@ const std::array kTable{
           "groups of ranks, each at work on one network at a time; 0: as many as ranks or networks"),
     whole("resampling.seed", "1", 0, kMostSeed, "what folds and bootstrap samples are drawn from"),
 
-    text("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
+    path("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
     OptionSpec{.key = "run.overwrite",
                .kind = kSwitch,
                .default_text = "false",
@@ -394,7 +396,7 @@ std::string whole_number_fault(const OptionSpec& spec, const std::string& text) 
     const auto number = parse_number<std::uint64_t>(text);
     const bool fits =
         number && static_cast<double>(*number) >= spec.least && static_cast<double>(*number) <= spec.most;
-    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+    return fits ? "" : fmt::format("must be {}{}", rule_text(spec), digits_hint(text));
 }
 
 std::string real_number_fault(const OptionSpec& spec, const std::string& text) {
@@ -402,7 +404,27 @@ std::string real_number_fault(const OptionSpec& spec, const std::string& text) {
     const auto number = parse_number<float>(text);
     const bool fits = number && (spec.above ? *number > spec.least : *number >= spec.least) &&
                       (spec.below ? *number < spec.most : *number <= spec.most);
-    return fits ? "" : fmt::format("must be {}", rule_text(spec));
+    return fits ? "" : fmt::format("must be {}{}", rule_text(spec), decimal_hint(text));
+}
+
+/// A comma without a blank behind it may be a decimal comma, so that it is neither that nor a list's.
+std::string rates_fault(const OptionSpec& spec, const std::string& text) {
+    if (parse_rates(text)) return "";
+    std::string spaced;
+    std::string pointed;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool tight = text[i] == ',' && i + 1 < text.size() && text[i + 1] != ' ';
+        pointed += tight ? '.' : text[i];
+        spaced += text[i];
+        if (tight) spaced += ' ';
+    }
+    std::string fault = fmt::format("must be {}", rule_text(spec));
+    const bool decimal = parse_rates(pointed).has_value();
+    if (decimal) fault += "; write a decimal point: " + pointed;
+    if (parse_rates(spaced))
+        fault += fmt::format("; {} a blank behind each comma: {}",
+                             decimal ? "or, for several rates," : "write", spaced);
+    return fault;
 }
 
 }  // namespace
@@ -456,7 +478,7 @@ std::string rule_text(const OptionSpec& spec) {
             return fmt::format("a number {} {} and {} {}", spec.above ? "above" : "from", spec.least,
                                spec.below ? "below" : "up to", spec.most);
         case kRates:
-            return "a number above 0, or several by epoch, separated by commas";
+            return "a number above 0, or several by epoch, separated by a comma and a blank";
         case kChoice:
         case kSwitch:
             return fmt::format("one of {}", fmt::join(spec.choices, ", "));
@@ -478,7 +500,7 @@ std::string fault_of(const OptionSpec& spec, const std::string& text) {
         case kReal:
             return real_number_fault(spec, text);
         case kRates:
-            return parse_rates(text) ? "" : fmt::format("must be {}", rule_text(spec));
+            return rates_fault(spec, text);
         case kChoice:
         case kSwitch:
             if (std::ranges::find(spec.choices, text) != spec.choices.end()) return "";

@@ -34,6 +34,7 @@ struct OptionSpec {
     bool below = false;            ///< `most` itself is not allowed
     bool required = false;         ///< has no default
     bool repeated = false;         ///< may be given several times, in order
+    bool path = false;             ///< text that names a file or folder: ~ and $NAME are expanded
     std::string_view unless = {};  ///< a required key is not, where this one is given
 };
 

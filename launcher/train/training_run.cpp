@@ -46,6 +46,8 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
 
 void say_what_differs(Journal& journal, const Communicator& comm, const Config& config,
                       const BatchPlan& plan) {
+    if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
+        journal.line("learning rate " + rates_text(rates));
     const std::size_t leaves = plan.batch(0, 0).leaves;
     if (comm.size() > leaves) {
         journal.warn(fmt::format(

@@ -1,6 +1,7 @@
 """Networks with cycles: `lockstep eval` with network.digraph, and the examples in configs/neurons."""
 
 import itertools
+import math
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +58,85 @@ class Digraphs(ProgramTest):
         self.assertIn("1 -> 0.0625  (target 0.0625)  halted after 4 steps\n", self.succeed(*self.flags("halving")).out)
         latch = self.succeed(*self.flags("latch")).out
         self.assertIn("1 0 0 -> 1  (target 1)  stopped after 1 step\n", latch)
+
+    def test_a_language_is_recognised_and_words_given_wrong_are_found(self):
+        self.assertEqual(self.result("thirds")["accuracy"], 1)
+        self.assertNotIn("loss", self.result("thirds"))
+        words = ["".join(bits) for length in range(8) for bits in itertools.product("01", repeat=length)]
+        # The longest words, whose numbers differ in the last bit of a double.
+        words += ["1" * 52, "1" * 51 + "0", "0" * 52, "0" * 51 + "1", "10" * 26]
+        in_language = [int(word or "0", 2) % 3 == 0 for word in words]
+        wrong = {3, 90, len(words) - 1}
+        table = "".join(f'"{word}" : {">0" if inside != (i in wrong) else "<= 0"}\n'
+                        for i, (word, inside) in enumerate(zip(words, in_language, strict=True)))
+        result = self.result("thirds", table=table)
+        self.assertEqual(result["stopped"], len(words))
+        self.assertEqual({i for i, row in enumerate(result["table"]) if not row["right"]}, wrong)
+        self.assertAlmostEqual(result["accuracy"], 1 - len(wrong) / len(words), places=12)
+        for word, inside, row in zip(words, in_language, result["table"], strict=True):
+            self.assertEqual(row["outputs"], [inside], word)
+            self.assertEqual((row["written"], row["end"], row["steps"]), ([f'"{word}"'], "halted", 2 * len(word) + 3))
+        lines = self.succeed(*self.flags("thirds", table='"11" : >0\n"10" : >0\n')).out.splitlines()
+        self.assertEqual(lines, ['"11" -> 1  (target >0)  halted after 7 steps',
+                                 '"10" -> 0  (target >0, wrong)  halted after 7 steps',
+                                 "test accuracy 50.00 %  (2 samples, 2 stopped)"])
+
+    def test_a_word_is_the_lectures_number(self):
+        same = "input x mode=clamped\noutput x\n"
+        words = {"": "1/2", "0": "1/4", "1": "3/4", "11001": "51/64", "0" * 52: f"1/{2 ** 53}",
+                 "1" * 52: f"{2 ** 53 - 1}/{2 ** 53}"}
+        rows = self.result("halving", digraph=same, table="".join(f'"{w}" : "{w}"\n' for w in words))["table"]
+        for row, (word, number) in zip(rows, words.items(), strict=True):
+            self.assertEqual(Fraction(row["inputs"][0]), Fraction(number), word)
+            self.assertEqual(row["outputs"], row["targets"])
+
+    def test_the_sign_of_an_output_is_that_of_a_double(self):
+        # F = x - 1/2 of numbers and words that as floats are all 1/2.
+        shifted = "input x mode=clamped\nneuron F activation=identity bias=-0.5\nedge x F 1\noutput F\n"
+        rows = [(f"{0.5 - 2 ** -40!r}", "<=0"), (f"{0.5 + 2 ** -40!r}", ">0"), ("0.5", "<=0"), ('"0' + "1" * 39 + '"', "<=0"),
+                ('"1' + "0" * 39 + '"', ">0"), ("0.49999999999999994", "<=0")]
+        result = self.result("halving", digraph=shifted, table="".join(f"{x} : {sign}\n" for x, sign in rows))
+        self.assertEqual(result["accuracy"], 1)
+        self.assertEqual(result["table"][0]["outputs"], [-(2 ** -40)])
+        # A target that no float is equals the output, and one a bit away is an error above 0.
+        same = "input x mode=clamped\noutput x\n"
+        self.assertEqual(self.result("halving", digraph=same, table="0.1 : 0.1\n")["loss"], 0)
+        self.assertGreater(self.result("halving", digraph=same, table=f"0.1 : {0.1 + 2 ** -40!r}\n")["loss"], 0)
+
+    def test_neurons_may_be_sigmoids_and_hyperbolic_tangents(self):
+        smooth = ("input x mode=clamped\nneuron s activation=sigmoid bias=0.25\nneuron t activation=tanh\n"
+                  "edge x s 1.5\nedge x t -0.75\noutput s t\n")
+        xs = [-30.0, -1.7, -0.001, 0.0, 0.3, 0.9, 2.5, 40.0]
+        result = self.result("halving", digraph=smooth, table="".join(f"{x} : 0 0\n" for x in xs))
+        for x, row in zip(xs, result["table"], strict=True):
+            exact = [1 / (1 + math.exp(-(1.5 * x + 0.25))), math.tanh(-0.75 * x)]
+            for output, value in zip(row["outputs"], exact, strict=True):
+                # Three units in the last place of lockstep's functions, one or two of this machine's.
+                self.assertLessEqual(abs(output - value), 6e-16 * abs(value), x)
+
+    def test_only_a_table_gives_a_digraph_its_samples(self):
+        xor = self.write("xor.ini", "[data]\nsource = xor\n")
+        for config, flags, message in [
+                (xor, [], "a digraph's samples stand in a table, whose numbers stay double; choose data.source = table"),
+                (NEURONS / "latch.ini", ["--data.split", "80/20"], "has no effect with network.digraph"),
+                (NEURONS / "latch.ini", ["--set", "validation"], "a digraph's table has no such part")]:
+            outcome = self.lockstep("eval", config, "--network.digraph", NEURONS / "latch.digraph",
+                                    *(flags + ["--data.table", NEURONS / "latch.table"] if flags else []))
+            self.assertEqual(outcome.code, USAGE, outcome)
+            self.assertIn(message, outcome.err)
+
+    def test_damaged_tables_are_refused_with_their_line(self):
+        for table, message in [('"012" : >0\n', 'given.table:1: "012" is no word'), ('"01 : >0\n', '"01 is no word'),
+                               (f'"{"0" * 53}" : >0\n', "has 53 letters, but a double holds those of 52 exactly"),
+                               ("1 : 1\n0,5 : 1\n", "given.table:2: '0,5' is neither a number nor a word as in \"0110\"; "
+                                "write a decimal point: 0.5"),
+                               ("1 : >1\n", "'>1' is no target; a word is accepted by >0"), ("1 :\n", "1 inputs and 0 targets"),
+                               ("1 : 1\n1 1 : 1\n", "given.table:2: has 2 inputs and 1 targets, expected 1 and 1"),
+                               ("1 1\n", "needs a colon"), ("# nothing\n", "holds no sample")]:
+            with self.subTest(table):
+                outcome = self.lockstep(*self.flags("halving", table=table))
+                self.assertEqual(outcome.code, DATA, outcome)
+                self.assertIn(message, outcome.err)
 
     def test_the_limit_is_a_key(self):
         row = self.result("ring", "--network.digraph_steps", "8")["table"][0]

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/arithmetic/double_functions.h"
 #include "core/base/error.h"
 
 namespace lockstep {
@@ -22,6 +23,10 @@ double activated(ActivationKind kind, double xi) {
             return xi < 0.0 ? 0.0 : xi;
         case ActivationKind::kIdentity:
             return xi;
+        case ActivationKind::kSigmoid:
+            return in_double::sigmoid(xi);
+        case ActivationKind::kTanh:
+            return in_double::tanh(xi);
         default:
             throw std::logic_error("digraph: an activation it does not know");
     }
@@ -43,20 +48,19 @@ void check_finite(const Digraph& digraph, std::span<const double> states, std::s
     for (std::size_t j = 0; j < states.size(); ++j) {
         if (std::isfinite(states[j])) continue;
         throw NumericalError(fmt::format(
-            "digraph: neuron {} is {} after {} steps; make it activation=saturated or step, which "
-            "are bounded, or lower network.digraph_steps",
+            "digraph: neuron {} is {} after {} steps; make it activation=saturated, step, sigmoid "
+            "or tanh, which are bounded, or lower network.digraph_steps",
             digraph.neurons[j].name, states[j], time));
     }
 }
 
 }  // namespace
 
-Activity run_digraph(const Digraph& digraph, std::span<const float> sample, std::size_t limit) {
+Activity run_digraph(const Digraph& digraph, std::span<const double> sample, std::size_t limit) {
     if (sample.size() != digraph.inputs.size()) throw std::invalid_argument("run_digraph: a sample's size");
     std::vector<double> states;
     for (const DigraphNeuron& neuron : digraph.neurons) states.push_back(neuron.initial);
-    for (std::size_t i = 0; i < sample.size(); ++i)
-        states[digraph.inputs[i]] = static_cast<double>(sample[i]);
+    for (std::size_t i = 0; i < sample.size(); ++i) states[digraph.inputs[i]] = sample[i];
 
     std::vector<double> next(states.size());
     Activity activity;

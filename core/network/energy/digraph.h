@@ -16,7 +16,7 @@ namespace lockstep {
 
 struct DigraphNeuron {
     std::string name;
-    ActivationKind activation = ActivationKind::kSaturated;  ///< or kStep, kRelu, kIdentity
+    ActivationKind activation = ActivationKind::kSaturated;  ///< any of a potential but kGaussian, kDistance
     double bias = 0.0;
     double initial = 0.0;  ///< y(0); of an input the sample's value in its place
     bool clamped = false;  ///< an input that stays as the sample has it
@@ -51,8 +51,9 @@ struct Activity {
 
 /// Synchronous activity: all neurons at once, y_j(t + 1) = f_j(b_j + Σ w_ij y_i(t)), t = 0, 1, …, limit.
 /// Double precision: rationals whose denominator is a small power of two stay exact. A potential is the chain
-/// fma(w, y, acc) over the neuron's edges in their order from +0, then the bias. Shape: sample (inputs).
-/// Throws NumericalError where a state of a relu or an identity becomes infinite.
-Activity run_digraph(const Digraph& digraph, std::span<const float> sample, std::size_t limit);
+/// fma(w, y, acc) over the neuron's edges in their order from +0, then the bias; sigmoid and tanh are those
+/// of core/arithmetic/double_functions.h, with amplitude and steepness 1. Shape: sample (inputs). Throws
+/// NumericalError where a state of a relu or an identity becomes infinite.
+Activity run_digraph(const Digraph& digraph, std::span<const double> sample, std::size_t limit);
 
 }  // namespace lockstep

@@ -88,10 +88,16 @@ TEST_CASE("learning rate: the adaptive rule goes up where the error falls and do
     CHECK(constant.at(9) == kRate);
 }
 
+TEST_CASE("learning rate: several rates in words say the epochs they are for") {
+    CHECK(rates_text(std::vector<float>{1.0F, 0.5F, 0.1F}) ==
+          "1 in epoch 1, 0.5 in epoch 2, 0.1 from epoch 3 on");
+}
+
 TEST_CASE("learning rate: lists are read strictly") {
     CHECK(parse_rates("0.5").value() == std::vector<float>{0.5F});
-    CHECK(parse_rates("0.5, 1e-3 ,2").value() == std::vector<float>{0.5F, 1e-3F, 2.0F});
-    for (const char* text : {"", ",", "0.5,", "0", "0.1,-1", "0.1 0.2", "fast", "0.1,nan"}) {
+    CHECK(parse_rates("0.5, 1e-3 , 2").value() == std::vector<float>{0.5F, 1e-3F, 2.0F});
+    for (const char* text :
+         {"", ",", "0.5,", "0", "0.1,-1", "0.1 0.2", "fast", "0.1,nan", "1,5", "0.5,0.1"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_rates(text).has_value());
     }
