@@ -52,8 +52,11 @@ void check_launch(const Environment& environment, std::size_t mpi_size) {
         if (*promised == mpi_size) return;
         throw ConfigError(fmt::format(
             "the launcher says that this is one of {} processes ({}={}), but MPI_Comm_size says {}: each "
-            "group would train the whole run and write the same files. {}",
-            *promised, variable.name, *promised, mpi_size, variable.remedy));
+            "group would train the whole run and write the same files. {}. Where every process is meant to "
+            "be a "
+            "run of its own, as in a sweep, or the variable is left over from another program, take it away: "
+            "env -u {} lockstep ...",
+            *promised, variable.name, *promised, mpi_size, variable.remedy, variable.name));
     }
 }
 

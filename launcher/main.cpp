@@ -1,13 +1,17 @@
 // The program `lockstep`: reads the command line, hands it to the subcommand, and says once what went wrong.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <new>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "comm/agreement.h"
@@ -15,10 +19,12 @@
 #include "comm/launch_check.h"
 #include "comm/mpi_error.h"
 #include "comm/mpi_runtime.h"
+#include "comm/same_on_all_ranks.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/error.h"
 #include "core/base/threads.h"
 #include "launcher/commands/command_line.h"
+#include "launcher/commands/same_start.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/version.h"
 
@@ -42,18 +48,47 @@ std::string where_without_mpi() {
 }
 
 /// Ends a process that met an error which every process of the job meets, and cannot agree about by MPI. The
-/// first one speaks; the others give it time to, since the launcher ends all as soon as one leaves with an
-/// error.
+/// first one speaks; the others give it time to, since most launchers end all as soon as one leaves with an
+/// error. Those that are still there then speak as well: perhaps there is no first one.
 int leave_together(const Error& error) {
-    if (launched_rank() == 0) {
-        report(where_without_mpi(), error.what());
-    } else {
-        std::this_thread::sleep_for(std::chrono::seconds(1));
-    }
+    if (launched_rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    report(where_without_mpi(), error.what());
     return static_cast<int>(error.code());
 }
 
-int run_alone(const CommandLine& line) {
+/// What the arguments ask for, or what is wrong with them.
+struct Request {
+    std::vector<std::string> arguments;
+    CommandLine line;
+    std::optional<Error> fault;
+    bool is_answered = false;  ///< help, which is printed before MPI is asked for anything
+};
+
+Request read_request(std::vector<std::string> arguments) {
+    Request request{std::move(arguments), {}, {}};
+    try {
+        request.line = parse_command_line(request.arguments);
+    } catch (const Error& error) {
+        request.fault = error;
+    }
+    return request;
+}
+
+/// Whether a process with this request computes together with others, so that they wait for it in MPI. A
+/// faulty one does as it would without the fault.
+bool is_of_ranks(const Request& request) {
+    if (request.line.help || request.line.version || request.arguments.empty()) return false;
+    const auto found = std::ranges::find(subcommands(), request.arguments.front(), &Subcommand::name);
+    if (found == subcommands().end() || found->where == Where::kFirstAlone) return false;
+    return launched_processes() > 1 || (found->where == Where::kAllRanks && !request.fault);
+}
+
+void print_help(const CommandLine& line) {
+    if (line.version) fmt::print("lockstep {}\n", kVersion);
+    if (line.help) fmt::print("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
+}
+
+int run_subcommand_alone(const CommandLine& line) {
     const std::string_view name = line.subcommand->name;
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
@@ -68,17 +103,19 @@ int run_alone(const CommandLine& line) {
     return command_info(nullptr, input);
 }
 
-/// The options as rank 0 resolves them, on every rank: the others never read the file. Collective.
-ResolvedOptions shared_options(const Communicator& comm, const CommandLine& line) {
-    std::string bytes = agree(comm, [&]() -> std::string {
-        if (comm.rank() != 0) return {};
-        const ResolvedOptions options =
-            resolve_options({line.input.positional.front(), line.config_flags, process_environment()});
-        make_config(options);
-        return to_bytes(options);
-    });
-    comm.broadcast(bytes, 0);
-    return options_from_bytes(bytes);
+/// Without MPI, or after it.
+int run_alone(const Request& request) {
+    if (request.fault) return leave_together(*request.fault);
+    try {
+        if (request.line.help || request.line.version) {
+            print_help(request.line);
+            return 0;
+        }
+        return run_subcommand_alone(request.line);
+    } catch (const Error& error) {
+        report(where_without_mpi(), error.what());
+        return static_cast<int>(error.code());
+    }
 }
 
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
@@ -88,7 +125,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
     if (line.subcommand->takes_config) {
-        input.options = shared_options(comm, line);
+        input.options = same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
     if (name == "train") return command_train(comm, input);
@@ -100,16 +137,10 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     return command_info(&comm, input);
 }
 
-int run_with_mpi(int argc, char** argv, const CommandLine& line) {
-    const MpiRuntime runtime(argc, argv);
-    Communicator comm;
+/// What `action` returns, or how it ended. With an error that is one rank's own the whole job ends here.
+int guarded(const Communicator& comm, const std::function<int()>& action) {
     try {
-        check_launch([](const char* variable) { return std::getenv(variable); }, comm.size());
-    } catch (const Error& error) {
-        return leave_together(error);
-    }
-    try {
-        return run_on_ranks(comm, line);
+        return action();
     } catch (const CollectiveError& error) {
         if (comm.rank() == 0) report(comm.where(), error.what());
         return static_cast<int>(error.code());
@@ -125,31 +156,46 @@ int run_with_mpi(int argc, char** argv, const CommandLine& line) {
     }
 }
 
+/// A process that is one of several, or that computes. All of them meet here, also those that need no MPI, so
+/// that none waits for one that was started for something else.
+int run_with_mpi(int argc, char** argv, const Request& request) {
+    const bool of_ranks = is_of_ranks(request);
+    bool is_left = false;  // a request that is not of ranks, for when MPI has ended
+    int code = 0;
+    {
+        const MpiRuntime runtime(argc, argv);
+        Communicator comm;
+        if (of_ranks) {
+            try {
+                check_launch([](const char* variable) { return std::getenv(variable); }, comm.size());
+            } catch (const Error& error) {
+                return leave_together(error);
+            }
+        }
+        code = guarded(comm, [&] {
+            agree(comm, [&] {
+                if (request.fault) throw Error(*request.fault);
+            });
+            if (comm.any(of_ranks)) {
+                check_same_command(comm, request.line);
+                return run_on_ranks(comm, request.line);
+            }
+            const bool is_same = is_same_on_all_ranks(comm, start_text(request.arguments));
+            is_left = comm.rank() == 0 || !is_same;
+            return 0;
+        });
+    }
+    return is_left && !request.is_answered ? run_alone(request) : code;
+}
+
 int run(int argc, char** argv) {
-    CommandLine line;
-    try {
-        line = parse_command_line({argv + 1, argv + argc});
-    } catch (const Error& error) {
-        return leave_together(error);
+    Request request = read_request({argv + 1, argv + argc});
+    if (!is_of_ranks(request) && !is_one_of_several()) return run_alone(request);
+    if ((request.line.help || request.line.version) && launched_rank() == 0) {
+        print_help(request.line);
+        request.is_answered = true;
     }
-    const bool first = launched_rank() == 0;
-    if (line.help || line.version) {
-        if (!first) return 0;
-        if (line.version) fmt::print("lockstep {}\n", kVersion);
-        if (line.help) fmt::print("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
-        return 0;
-    }
-    const Where where = line.subcommand->where;
-    if (where == Where::kAllRanks || (where == Where::kAllIfLaunched && launched_processes() > 1)) {
-        return run_with_mpi(argc, argv, line);
-    }
-    if (!first) return 0;
-    try {
-        return run_alone(line);
-    } catch (const Error& error) {
-        report(where_without_mpi(), error.what());
-        return static_cast<int>(error.code());
-    }
+    return run_with_mpi(argc, argv, request);
 }
 
 }  // namespace

@@ -48,6 +48,11 @@ std::string StoredDataset::description() const {
 }
 
 std::string StoredDataset::digest() const {
+    std::call_once(digest_flag_, [&] { digest_ = computed_digest(); });
+    return digest_;
+}
+
+std::string StoredDataset::computed_digest() const {
     DigestBuilder digest;
     digest.update(std::holds_alternative<std::vector<std::uint8_t>>(inputs_) ? "bytes/255 " : "float32 ");
     digest.update(std::uint64_t{size_});

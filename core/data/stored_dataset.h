@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,12 +33,16 @@ class StoredDataset final : public Dataset {
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
 
   private:
+    [[nodiscard]] std::string computed_digest() const;
+
     std::string description_;
     StoredInputs inputs_;
     std::size_t input_size_;
     std::size_t size_;
     std::vector<std::int32_t> labels_;
     std::size_t classes_;
+    mutable std::once_flag digest_flag_;  // the digest is asked for by every part of the set
+    mutable std::string digest_;
 };
 
 }  // namespace lockstep

@@ -11,7 +11,7 @@
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const Prepared prepared = prepare(comm, input);
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,

@@ -309,6 +309,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
                     fmt::format("--{} is given twice; remove one of the two", option.string_key));
             }
             seen.push_back(option.string_key);
+            line.own_flags.emplace_back(option.string_key, value);
             set_flag(line.input, option.string_key, value);
         }
     }

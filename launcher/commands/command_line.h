@@ -23,7 +23,7 @@ struct OwnFlag {
 
 /// Which processes of an mpirun run a subcommand.
 enum class Where {
-    kFirstAlone,     ///< the first one, without MPI; the others leave at once
+    kFirstAlone,     ///< the first one, without MPI, where all were started alike; else each its own
     kAllRanks,       ///< all ranks, with MPI, also where there is but one
     kAllIfLaunched,  ///< all ranks of an mpirun; without MPI where there is none
 };
@@ -45,6 +45,7 @@ struct CommandLine {
     bool help = false;
     bool version = false;
     CommandInput input;                                             ///< but for options and config
+    std::vector<std::pair<std::string, std::string>> own_flags;     ///< no keys: name and value, in order
     std::vector<std::pair<std::string, std::string>> config_flags;  ///< key and value, in order
 };
 

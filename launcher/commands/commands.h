@@ -51,7 +51,8 @@ int command_bench(Communicator& communicator, const CommandInput& input);
 /// Collective too where it is run under mpirun: a line for every rank.
 int command_info(Communicator* communicator, const CommandInput& input);
 
-// On one process, without MPI. Under mpirun the first process alone runs them.
+// On one process, without MPI. Under mpirun the first process alone runs them, unless they differ from rank
+// to rank: then each runs its own.
 int command_plan(const CommandInput& input);
 int command_gradcheck(const CommandInput& input);
 int command_digest(const CommandInput& input);

@@ -48,7 +48,7 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const Prepared prepared = prepare(comm, input);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {

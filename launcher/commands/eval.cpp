@@ -100,8 +100,8 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
 
 int command_eval(Communicator& comm, const CommandInput& input) {
     if (!input.config.digraph.empty()) return eval_digraph(comm, input);
-    const Prepared prepared = agree(comm, [&] { return prepare(input); });
-    const auto models = agree(comm, [&] { return model_files(input.models); });
+    const auto models = same_model_files(comm, input.models);
+    const Prepared prepared = prepare(comm, input);
     if (models.size() > 1) return eval_together(comm, input, prepared, models);
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
     const auto set = agree(comm, [&] { return trained->seen(scored_set(input, prepared.data)); });

@@ -14,6 +14,7 @@
 #include "core/network/energy/digraph.h"
 #include "launcher/files/digraph_file.h"
 #include "launcher/files/digraph_table.h"
+#include "launcher/score/same_inputs.h"
 
 namespace lockstep {
 
@@ -54,11 +55,14 @@ void check_sizes(const CommandInput& input, const Digraph& digraph, const Digrap
                     input.config.data.table.string(), sample.inputs.size(), sample.targets.size()));
 }
 
-std::vector<Row> run_samples(const CommandInput& input) {
+void refuse_models(const CommandInput& input) {
     if (!input.models.empty()) {
         throw ConfigError(fmt::format("--model {}: {} has its weights in that file; remove the flag",
                                       input.models.front().string(), input.options.place("network.digraph")));
     }
+}
+
+std::vector<Row> run_samples(const CommandInput& input) {
     const Digraph digraph = read_digraph_file(input.config.digraph);
     std::vector<DigraphSample> samples = read_samples(input);
     check_sizes(input, digraph, samples.front());
@@ -174,6 +178,8 @@ void print(const CommandInput& input, const std::vector<Row>& rows) {
 }  // namespace
 
 int eval_digraph(Communicator& comm, const CommandInput& input) {
+    agree(comm, [&] { refuse_models(input); });
+    check_same_files(comm, input.config);
     const std::vector<Row> rows =
         agree(comm, [&] { return comm.rank() == 0 ? run_samples(input) : std::vector<Row>(); });
     if (comm.rank() == 0) print(input, rows);

@@ -59,8 +59,8 @@ std::string predictions(const Communicator& comm, const Ensemble& ensemble,
 
 /// The lines of every rank.
 std::vector<std::string> predict(const Communicator& comm, const CommandInput& input,
-                                 const Prepared& prepared, const std::shared_ptr<const Dataset>& set) {
-    const auto models = agree(comm, [&] { return model_files(input.models); });
+                                 const Prepared& prepared, const std::shared_ptr<const Dataset>& set,
+                                 const std::vector<std::filesystem::path>& models) {
     const std::size_t leaf = input.config.training.leaf;
     if (models.size() > 1) {
         const Ensemble ensemble =
@@ -75,9 +75,10 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
 }  // namespace
 
 int command_predict(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const auto models = same_model_files(comm, input.models);
+    const Prepared prepared = prepare(comm, input);
     const auto set = agree(comm, [&] { return chosen_set(input, prepared.data); });
-    const std::vector<std::string> shares = predict(comm, input, prepared, set);
+    const std::vector<std::string> shares = predict(comm, input, prepared, set, models);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         AtomicFile file(input.out);

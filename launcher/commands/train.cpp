@@ -10,7 +10,7 @@
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = agree(comm, [&] { return prepare(input); });
+    const Prepared prepared = prepare(comm, input);
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
     const FinishedRun run = run_training(comm, {input.config, input.options, prepared, ""}, progress);
     progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));

@@ -40,7 +40,7 @@ struct ResolvedOption {
 };
 
 /// Every key of the table with its value and origin, each value checked by itself (spelling, range).
-/// A plain value: rank 0 resolves it and sends it, so the other ranks never read the file.
+/// A plain value, which ranks compare: see same_start.h.
 class ResolvedOptions {
   public:
     ResolvedOptions() = default;

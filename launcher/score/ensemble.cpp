@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "comm/agreement.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/base/error.h"
 #include "launcher/score/forward_run.h"
+#include "launcher/score/same_inputs.h"
 #include "launcher/train/metrics_sum.h"
 #include "launcher/train/resampled_training.h"
 
@@ -126,6 +128,13 @@ std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem
                             path.string()));
         }
     }
+    return files;
+}
+
+std::vector<std::filesystem::path> same_model_files(const Communicator& comm,
+                                                    const std::vector<std::filesystem::path>& named) {
+    std::vector<std::filesystem::path> files = agree(comm, [&] { return model_files(named); });
+    check_same_models(comm, files);
     return files;
 }
 

@@ -64,4 +64,9 @@ class Ensemble {
 /// bag-1, bag-2, … in it. Throws ConfigError where a directory has neither.
 std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named);
 
+/// The same on every rank. Throws CollectiveError, too, where ranks find other models (exit code 4).
+/// Collective.
+std::vector<std::filesystem::path> same_model_files(const Communicator& comm,
+                                                    const std::vector<std::filesystem::path>& named);
+
 }  // namespace lockstep

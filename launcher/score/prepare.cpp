@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include "comm/agreement.h"
 #include "core/base/error.h"
 #include "core/base/threads.h"
 #include "launcher/files/weights_file.h"
 #include "launcher/options/config.h"
+#include "launcher/score/same_inputs.h"
 
 namespace lockstep {
 
-Prepared prepare(const CommandInput& input) {
+namespace {
+
+/// The data alone, once the configuration is known to have a network for it.
+Prepared open(const CommandInput& input) {
     if (!input.config.digraph.empty()) {
         throw ConfigError(fmt::format(
             "{}: a network with cycles is not trained and has no model file; lockstep eval alone runs it",
@@ -18,11 +23,31 @@ Prepared prepare(const CommandInput& input) {
     set_thread_count(static_cast<int>(input.config.training.threads));
     Prepared prepared;
     prepared.data = open_data(input.config.data);
+    return prepared;
+}
+
+void check_network(const CommandInput& input, Prepared& prepared) {
     prepared.network =
         check_against_data(input.config, input.options, *prepared.data.train, *prepared.data.test);
     if (const auto& weights = input.config.weights; !weights.empty()) {
         prepared.weights = read_weights_file(weights, prepared.network);
     }
+}
+
+}  // namespace
+
+Prepared prepare(const CommandInput& input) {
+    Prepared prepared = open(input);
+    check_network(input, prepared);
+    return prepared;
+}
+
+Prepared prepare(const Communicator& comm, const CommandInput& input) {
+    check_same_files(comm, input.config);
+    Prepared prepared = agree(comm, [&] { return open(input); });
+    // Before anything goes by the number of samples.
+    check_same_data(comm, prepared.data);
+    agree(comm, [&] { check_network(input, prepared); });
     return prepared;
 }
 

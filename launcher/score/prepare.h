@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
 #include "launcher/commands/commands.h"
@@ -21,6 +22,10 @@ struct Prepared {
 /// the number of threads. Throws ConfigError, also where the configuration has a digraph, and DataError. Not
 /// collective.
 Prepared prepare(const CommandInput& input);
+
+/// The same on every rank, each of which reads for itself. Throws CollectiveError for what any of them
+/// throws, and where they see other data or weights (exit code 3). Collective.
+Prepared prepare(const Communicator& comm, const CommandInput& input);
 
 /// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
 /// where a network is trained. Where there is a model it comes with its own, see trained_network.h. Throws

@@ -40,6 +40,31 @@ class Launch(ProgramTest):
     def test_a_launcher_that_agrees_is_not(self):
         self.assertEqual(self.train_with(OMPI_COMM_WORLD_SIZE="1", SLURM_NTASKS="8").code, 0)
 
+    def test_the_refusal_says_how_a_sweep_is_meant(self):
+        outcome = self.train_with(SLURM_STEP_NUM_TASKS="4", SLURM_PROCID="3")
+        self.assertIn("env -u SLURM_STEP_NUM_TASKS", outcome.messages()[0], outcome)
+
+    def test_rank_variables_that_are_left_over_silence_nothing(self):
+        model = self.train("xor.ini", "run") / "model.lockstep"
+        for variables in ({"SLURM_PROCID": "1"}, {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_ID": "0"},
+                          {"PMI_RANK": "1"}, {"PMI_RANK": "1", "PMI_SIZE": "2"}, {"PMI_RANK": "1", "PMI_SIZE": "2", "PMI_FD": "9"},
+                          {"OMPI_COMM_WORLD_RANK": "1"}, {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"},
+                          {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "1"}):
+            for arguments in (["digest", model], ["diff", model, model], ["plan", "xor.ini"], ["gradcheck", "xor.ini"],
+                              ["export", model, "--format", "npz", "--out", "out.npz"], ["--version"], ["--help"]):
+                with self.subTest(arguments=arguments, **variables):
+                    self.assertNotEqual(self.succeed(*arguments, **variables).out, "")
+            with self.subTest(**variables):
+                for arguments in (["plan", "nowhere.ini"], ["digest", "nowhere"], ["trian"], ["train", "xor.ini", "--foo"]):
+                    outcome = self.lockstep(*arguments, **variables)
+                    self.assertEqual((outcome.code > 0, len(outcome.messages())), (True, 1), outcome)
+
+    def test_a_script_within_a_rank_runs_many_programs(self):
+        script = f"{PROGRAM} plan xor.ini; {PROGRAM} plan xor.ini; {PROGRAM} train xor.ini --run.dir run"
+        outcome = run_command([MPIEXEC, "--oversubscribe", "-np", 2, "bash", "-c", script], self.folder)
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertEqual(outcome.out.count("model.lockstep"), 1, outcome)
+
     def test_more_ranks_than_leaves_warns_and_works(self):
         alone = self.train("xor.ini", "alone")
         outcome = self.succeed("train", "xor.ini", "--run.dir", "many", ranks=5)
