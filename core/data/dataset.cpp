@@ -1,4 +1,4 @@
-// The checks that every data source makes before it writes samples.
+// What data sources have in common: the checks before they write samples.
 #include "core/data/dataset.h"
 
 #include <fmt/format.h>
@@ -8,6 +8,10 @@
 #include "core/base/error.h"
 
 namespace lockstep {
+
+std::shared_ptr<const Dataset> Dataset::divided_by(float divisor) const {
+    throw std::logic_error(fmt::format("{}: has no stored inputs to divide by {}", description(), divisor));
+}
 
 void Dataset::check_read(std::span<const std::uint64_t> indices, const Matrix& x,
                          const TargetView& target) const {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -48,6 +50,12 @@ class Dataset {
     /// or, where nothing is stored, of what the samples are a function of. Cost: one pass over the stored
     /// bytes.
     [[nodiscard]] virtual std::string digest() const = 0;
+
+    /// What the stored inputs are divided by when they are read, data.scale; nothing where the source stores
+    /// none, or scales by itself.
+    [[nodiscard]] virtual std::optional<float> input_divisor() const { return std::nullopt; }
+    /// The same samples with another divisor, as a view. Requires input_divisor().
+    [[nodiscard]] virtual std::shared_ptr<const Dataset> divided_by(float divisor) const;
 
     /// Row i of x = the input of sample indices[i]; likewise the targets (whichever of the two kinds it has),
     /// unless `target` is empty. Shapes: x (b, input_size), target.labels (b) or target.values (b,

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "core/data/files/csv.h"
 #include "core/data/files/mnist.h"
 #include "core/data/files/table_dataset.h"
+#include "core/data/input_remarks.h"
 #include "core/data/joined.h"
 #include "core/data/subset.h"
 #include "core/data/synthetic/alvinn_dataset.h"
@@ -31,8 +34,10 @@ template <class Set>
 DataSets synthetic(const DataOptions& options, std::size_t train_samples, std::size_t test_samples) {
     if (options.train_samples > 0) train_samples = options.train_samples;
     if (options.test_samples > 0) test_samples = options.test_samples;
-    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}), nullptr,
-            std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples})};
+    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}),
+            nullptr,
+            std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples}),
+            {}};
 }
 
 DataSets open_xor(const DataOptions& options) {
@@ -42,12 +47,12 @@ DataSets open_xor(const DataOptions& options) {
             "leave the keys out");
     }
     const auto set = std::make_shared<XorDataset>();
-    return {set, nullptr, set};
+    return {set, nullptr, set, {}};
 }
 
 DataSets open_table(const DataOptions& options) {
     const auto set = std::make_shared<TableDataset>(options.table);
-    return {set, nullptr, set};
+    return {set, nullptr, set, {}};
 }
 
 DataSets open_source(const DataOptions& options) {
@@ -79,13 +84,17 @@ DataSets split(const DataSets& sets, const DataOptions& options) {
         }
         parts.push_back(std::make_shared<Subset>(sets.train, std::move(indices), std::string(name)));
     }
-    return {parts[0], parts[1], parts.size() > 2 ? parts[2] : sets.test};
+    return {parts[0], parts[1], parts.size() > 2 ? parts[2] : sets.test, sets.remarks};
 }
 
 }  // namespace
 
 std::span<const std::string_view> data_source_names() { return kSources; }
 
-DataSets open_data(const DataOptions& options) { return split(open_source(options), options); }
+DataSets open_data(const DataOptions& options) {
+    DataSets sets = open_source(options);
+    std::ranges::copy(input_remarks(*sets.train), std::back_inserter(sets.remarks));
+    return split(sets, options);
+}
 
 }  // namespace lockstep

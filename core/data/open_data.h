@@ -8,8 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/data/dataset.h"
+#include "core/data/input_scale.h"
 #include "core/data/split.h"
 
 namespace lockstep {
@@ -18,6 +20,8 @@ namespace lockstep {
 struct DataOptions {
     std::string source;         ///< one of data_source_names()
     std::filesystem::path dir;  ///< mnist, csv: the folder of the files
+    std::string prefix;         ///< mnist: what the names of the four files begin with
+    InputScale scale;           ///< mnist, csv
     std::string train_vectors;  ///< csv: file names in dir; empty: the only *_train_vectors.csv, and so on
     std::string train_labels;
     std::string test_vectors;
@@ -39,6 +43,7 @@ struct DataSets {
     std::shared_ptr<const Dataset> train;
     std::shared_ptr<const Dataset> validation;  ///< a part of the training set, or none
     std::shared_ptr<const Dataset> test;
+    std::vector<std::string> remarks;  ///< what a user may not expect of them, each a warning
 };
 
 /// The sources open_data knows, for the help text and the nearest valid spelling.

@@ -69,6 +69,10 @@ class PreprocessedDataset final : public Dataset {
     [[nodiscard]] std::string description() const override;
     /// Of the whole set: what was read, before preprocessing.
     [[nodiscard]] std::string digest() const override { return whole_->digest(); }
+    [[nodiscard]] std::optional<float> input_divisor() const override { return whole_->input_divisor(); }
+    [[nodiscard]] std::shared_ptr<const Dataset> divided_by(float divisor) const override {
+        return std::make_shared<PreprocessedDataset>(whole_->divided_by(divisor), preprocessing_);
+    }
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
     void read_distorted(std::span<const std::uint64_t> indices, Matrix x, TargetView target,
                         const Distortion& distort) const override;

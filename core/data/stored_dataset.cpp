@@ -1,4 +1,4 @@
-// Reading samples out of memory, scaled where they are bytes.
+// Reading samples out of memory, scaled.
 #include "core/data/stored_dataset.h"
 
 #include <fmt/format.h>
@@ -13,32 +13,43 @@ namespace lockstep {
 
 namespace {
 
-constexpr float kByteScale = 1.0F / 255.0F;
-
-void copy_row(const std::uint8_t* from, std::span<float> to) {
-    for (std::size_t c = 0; c < to.size(); ++c) to[c] = static_cast<float>(from[c]) * kByteScale;
+void copy_row(const std::uint8_t* from, float factor, std::span<float> to) {
+    for (std::size_t c = 0; c < to.size(); ++c) to[c] = static_cast<float>(from[c]) * factor;
 }
 
-void copy_row(const float* from, std::span<float> to) { std::copy_n(from, to.size(), to.begin()); }
+void copy_row(const float* from, float factor, std::span<float> to) {
+    if (factor == 1.0F) {
+        std::copy_n(from, to.size(), to.begin());
+    } else {
+        std::transform(from, from + to.size(), to.begin(), [&](float value) { return value * factor; });
+    }
+}
 
 }  // namespace
 
 StoredDataset::StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
-                             std::vector<std::int32_t> labels, std::size_t classes)
+                             std::vector<std::int32_t> labels, std::size_t classes, float divisor)
+    : StoredDataset(std::move(description),
+                    std::make_shared<const Content>(Content{std::move(inputs), std::move(labels)}),
+                    input_size, classes, divisor) {}
+
+StoredDataset::StoredDataset(std::string description, std::shared_ptr<const Content> content,
+                             std::size_t input_size, std::size_t classes, float divisor)
     : description_(std::move(description)),
-      inputs_(std::move(inputs)),
+      content_(std::move(content)),
       input_size_(input_size),
-      labels_(std::move(labels)),
-      classes_(classes) {
-    const std::size_t values = std::visit([](const auto& v) { return v.size(); }, inputs_);
-    if (input_size == 0 || classes == 0 || values % input_size != 0) {
-        throw std::invalid_argument("stored data set: no inputs, no classes or half a sample");
+      classes_(classes),
+      divisor_(divisor) {
+    const std::size_t values = std::visit([](const auto& v) { return v.size(); }, content_->inputs);
+    if (input_size == 0 || classes == 0 || values % input_size != 0 || !(divisor > 0.0F)) {
+        throw std::invalid_argument("stored data set: no inputs, no classes, half a sample or no divisor");
     }
     size_ = values / input_size;
-    const bool in_range = std::all_of(labels_.begin(), labels_.end(), [&](std::int32_t label) {
+    const std::vector<std::int32_t>& labels = content_->labels;
+    const bool in_range = std::all_of(labels.begin(), labels.end(), [&](std::int32_t label) {
         return label >= 0 && static_cast<std::size_t>(label) < classes_;
     });
-    if ((!labels_.empty() && labels_.size() != size_) || !in_range) {
+    if ((!labels.empty() && labels.size() != size_) || !in_range) {
         throw std::invalid_argument("stored data set: labels that do not fit its samples or classes");
     }
 }
@@ -53,25 +64,33 @@ std::string StoredDataset::digest() const {
 }
 
 std::string StoredDataset::computed_digest() const {
+    const bool bytes = std::holds_alternative<std::vector<std::uint8_t>>(content_->inputs);
     DigestBuilder digest;
-    digest.update(std::holds_alternative<std::vector<std::uint8_t>>(inputs_) ? "bytes/255 " : "float32 ");
+    digest.update(fmt::format("{}{} ", bytes ? "bytes" : "float32",
+                              divisor_ == 1.0F ? "" : fmt::format("/{}", divisor_)));
     digest.update(std::uint64_t{size_});
     digest.update(std::uint64_t{input_size_});
-    std::visit([&](const auto& values) { digest.update(std::span(values)); }, inputs_);
-    digest.update(std::uint64_t{labels_.size()});
-    digest.update(std::span(labels_));
+    std::visit([&](const auto& values) { digest.update(std::span(values)); }, content_->inputs);
+    digest.update(std::uint64_t{content_->labels.size()});
+    digest.update(std::span(content_->labels));
     return digest.digest().hex();
+}
+
+std::shared_ptr<const Dataset> StoredDataset::divided_by(float divisor) const {
+    return std::shared_ptr<const Dataset>(
+        new StoredDataset(description_, content_, input_size_, classes_, divisor));
 }
 
 void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
     check_read(indices, x, target);
+    const float factor = 1.0F / divisor_;
     std::visit(
         [&](const auto& values) {
             for (std::size_t i = 0; i < indices.size(); ++i)
-                copy_row(values.data() + indices[i] * input_size_, x.row(i));
+                copy_row(values.data() + indices[i] * input_size_, factor, x.row(i));
         },
-        inputs_);
-    for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = labels_[indices[i]];
+        content_->inputs);
+    for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = content_->labels[indices[i]];
 }
 
 }  // namespace lockstep

@@ -11,36 +11,44 @@
 
 namespace lockstep {
 
-/// Inputs (samples, input_size) as they were stored: bytes, read as float(v) * (1.0F / 255.0F), or floats,
-/// read as they are.
+/// Inputs (samples, input_size) as they were stored: bytes or floats.
 using StoredInputs = std::variant<std::vector<std::uint8_t>, std::vector<float>>;
 
 /// Vectors with a class each, or without (has_targets() is false when `labels` is empty).
 class StoredDataset final : public Dataset {
   public:
-    /// Requires input_size and classes > 0, inputs of whole samples, and no labels or one below `classes` for
-    /// each. `description` goes without the number of samples, which is appended.
+    /// Inputs are read as float(v) * (1.0F / divisor), so that a whole number gives the same bits however it
+    /// was stored. Requires input_size, classes and divisor > 0, inputs of whole samples, and no labels or
+    /// one below `classes` for each. `description` goes without the number of samples, which is appended.
     StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
-                  std::vector<std::int32_t> labels, std::size_t classes);
+                  std::vector<std::int32_t> labels, std::size_t classes, float divisor);
 
     [[nodiscard]] std::size_t size() const override { return size_; }
     [[nodiscard]] std::size_t input_size() const override { return input_size_; }
     [[nodiscard]] std::size_t classes() const override { return classes_; }
     [[nodiscard]] std::size_t target_size() const override { return 0; }
-    [[nodiscard]] bool has_targets() const override { return !labels_.empty(); }
+    [[nodiscard]] bool has_targets() const override { return !content_->labels.empty(); }
     [[nodiscard]] std::string description() const override;
     [[nodiscard]] std::string digest() const override;
+    [[nodiscard]] std::optional<float> input_divisor() const override { return divisor_; }
+    [[nodiscard]] std::shared_ptr<const Dataset> divided_by(float divisor) const override;
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
 
   private:
     [[nodiscard]] std::string computed_digest() const;
+    struct Content {
+        StoredInputs inputs;
+        std::vector<std::int32_t> labels;
+    };
+    StoredDataset(std::string description, std::shared_ptr<const Content> content, std::size_t input_size,
+                  std::size_t classes, float divisor);
 
     std::string description_;
-    StoredInputs inputs_;
+    std::shared_ptr<const Content> content_;
     std::size_t input_size_;
-    std::size_t size_;
-    std::vector<std::int32_t> labels_;
+    std::size_t size_ = 0;
     std::size_t classes_;
+    float divisor_;
     mutable std::once_flag digest_flag_;  // the digest is asked for by every part of the set
     mutable std::string digest_;
 };

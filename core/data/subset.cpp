@@ -23,6 +23,10 @@ std::string Subset::digest() const {
     return digest.digest().hex();
 }
 
+std::shared_ptr<const Dataset> Subset::divided_by(float divisor) const {
+    return std::make_shared<Subset>(whole_->divided_by(divisor), indices_, name_);
+}
+
 void Subset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
     check_read(indices, x, target);
     std::vector<std::uint64_t> of_whole;

@@ -22,6 +22,8 @@ class Subset final : public Dataset {
     [[nodiscard]] std::string description() const override;
     /// Of the whole set's digest and the indices.
     [[nodiscard]] std::string digest() const override;
+    [[nodiscard]] std::optional<float> input_divisor() const override { return whole_->input_divisor(); }
+    [[nodiscard]] std::shared_ptr<const Dataset> divided_by(float divisor) const override;
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
 
     [[nodiscard]] const std::vector<std::uint64_t>& indices() const { return indices_; }

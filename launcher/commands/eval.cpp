@@ -9,6 +9,7 @@
 #include "core/network/network_learner.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/eval_digraph.h"
+#include "launcher/run/warning.h"
 #include "launcher/score/ensemble.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/forward_run.h"
@@ -59,6 +60,7 @@ int eval_together(const Communicator& comm, const CommandInput& input, const Pre
     const Ensemble ensemble =
         agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
     const std::shared_ptr<const Dataset> set = agree(comm, [&] { return scored_set(input, prepared.data); });
+    for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
     const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
     if (comm.rank() != 0) return static_cast<int>(ExitCode::kDone);
     if (input.json) {
@@ -104,7 +106,9 @@ int command_eval(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = prepare(comm, input);
     if (models.size() > 1) return eval_together(comm, input, prepared, models);
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
-    const auto set = agree(comm, [&] { return trained->seen(scored_set(input, prepared.data)); });
+    const auto raw = agree(comm, [&] { return scored_set(input, prepared.data); });
+    const auto set = agree(comm, [&] { return trained->seen(raw); });
+    warn(comm, trained->scale_advice(*raw));
     WholeArena parameters(trained->network().layout(), trained->parameters());
     NetworkScorer scorer(trained->network(), kPiece_samples);
     const Score score = evaluate(comm, scorer, parameters, *set, input.config.training.leaf);

@@ -10,7 +10,9 @@
 #include "launcher/options/options_json.h"
 #include "launcher/run/run_log.h"
 #include "launcher/score/prepare.h"
+#include "launcher/train/data_advice.h"
 #include "launcher/train/plan_report.h"
+#include "launcher/train/target_range.h"
 
 namespace lockstep {
 
@@ -55,10 +57,14 @@ std::string idle_text(const PlanReport& report) {
         report.idle_ranks.front(), report.idle_ranks.back(), busy);
 }
 
-void print(const PlanReport& report, const CommandInput& input, const DataSets& data) {
+void print(const PlanReport& report, const CommandInput& input, const DataSets& data,
+           const std::vector<std::string>& warnings) {
     const Config& config = input.config;
     fmt::print("data        {}; {}{}\n", data.train->description(),
                data.validation ? data.validation->description() + "; " : "", data.test->description());
+    fmt::print("inputs      {}\n", inputs_text(*data.train, config.data.scale));
+    if (data.train->classes() > 0) fmt::print("classes     {}\n", data.train->classes());
+    for (const std::string& text : warnings) fmt::print("warning: {}\n", text);
     for (std::size_t l = 0; l < report.layers.size(); ++l) {
         const PlanReport::LayerPart& layer = report.layers[l];
         fmt::print("layer {:<5} {} -> {}, {} parameters: {}\n", l, layer.inputs, layer.outputs,
@@ -113,7 +119,8 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
     }
 }
 
-Json to_json(const PlanReport& report, const CommandInput& input, const DataSets& data) {
+Json to_json(const PlanReport& report, const CommandInput& input, const DataSets& data,
+             const std::vector<std::string>& warnings) {
     Json layers = Json::array();
     for (const PlanReport::LayerPart& layer : report.layers) {
         layers.push_back({{"layer", layer.text},
@@ -126,10 +133,15 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
         shards[choice.shard] = {{"memory_bytes_per_rank", choice.memory_bytes},
                                 {"sent_bytes_per_step", choice.sent_bytes_per_step}};
     }
+    Json inputs{{"count", data.train->raw_size()}};
+    if (const auto divisor = data.train->input_divisor()) inputs["divided_by"] = *divisor;
     return {{"configuration", input.options.config_name()},
             {"ranks", report.ranks},
             {"train_data", data.train->description()},
             {"test_data", data.test->description()},
+            {"inputs", inputs},
+            {"classes", data.train->classes()},
+            {"warnings", warnings},
             {"layers", layers},
             {"parameters", report.parameters},
             {"training_samples", report.training_samples},
@@ -168,10 +180,13 @@ int command_plan(const CommandInput& input) {
     choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
     const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;
     const PlanReport report = make_plan(input.config, prepared.network, *prepared.data.train, ranks);
+    std::vector<std::string> warnings = data_advice(prepared.data);
+    if (std::string advice = target_range_advice(prepared.network, *prepared.data.train); !advice.empty())
+        warnings.push_back(std::move(advice));
     if (input.json) {
-        fmt::print("{}\n", to_json(report, input, prepared.data).dump());
+        fmt::print("{}\n", to_json(report, input, prepared.data, warnings).dump());
     } else {
-        print(report, input, prepared.data);
+        print(report, input, prepared.data, warnings);
     }
     return 0;
 }

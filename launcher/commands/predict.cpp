@@ -10,6 +10,7 @@
 #include "core/data/batch_plan.h"
 #include "launcher/commands/commands.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/run/warning.h"
 #include "launcher/score/ensemble.h"
 #include "launcher/score/forward_run.h"
 #include "launcher/score/prepare.h"
@@ -65,10 +66,12 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
     if (models.size() > 1) {
         const Ensemble ensemble =
             agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+        for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
         return comm.allgather(predictions(comm, ensemble, set, leaf));
     }
     const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
     const auto seen = agree(comm, [&] { return trained->seen(set); });
+    warn(comm, trained->scale_advice(*set));
     return comm.allgather(predictions(comm, *trained, *seen, leaf));
 }
 

@@ -13,6 +13,7 @@
 #include "core/base/spelling.h"
 #include "core/data/files/line_reader.h"
 #include "core/data/files/number_line.h"
+#include "core/data/files/value_text.h"
 
 namespace lockstep {
 
@@ -47,7 +48,7 @@ struct Line {
     }
     [[nodiscard]] double number(std::string_view text) const {
         const auto value = parse_number<double>(text);
-        if (!value) refuse(fmt::format("'{}' is no number{}", text, decimal_hint(text)));
+        if (!value) refuse(fmt::format("{} is no number; {}", quoted(text), word_advice(text)));
         return *value;
     }
 };

@@ -20,6 +20,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/error.h"
+#include "core/data/input_scale.h"
 #include "core/network/network.h"
 #include "launcher/files/atomic_file.h"
 
@@ -72,6 +73,34 @@ void transfer(Archive& archive, ModelRecord& record, std::vector<std::string>& l
         .step& record.epoch& record.optimizer& record.lockstep_version& record.parameters;
 }
 
+constexpr std::string_view kScale = " scale=";
+
+/// MNIST's bytes were always divided by this, before models knew what their inputs were divided by.
+std::optional<float> usual_divisor(const std::string& source) {
+    if (source == "mnist") return 255.0F;
+    return std::nullopt;
+}
+
+/// The source as the record's text has it.
+std::string source_text(const ModelRecord& record) {
+    if (!record.input_divisor || record.input_divisor == usual_divisor(record.data_source))
+        return record.data_source;
+    return fmt::format("{}{}{}", record.data_source, kScale,
+                       to_string(InputScale{.automatic = false, .divisor = *record.input_divisor}));
+}
+
+/// The inverse, in place.
+void split_source(ModelRecord& record) {
+    const std::string text = record.data_source;
+    const std::size_t at = text.find(kScale);
+    record.data_source = text.substr(0, at);
+    record.input_divisor = usual_divisor(record.data_source);
+    if (at == std::string::npos) return;
+    const auto scale = parse_input_scale(std::string_view(text).substr(at + kScale.size()));
+    if (!scale || scale->automatic) throw ConfigError("what its inputs were divided by is no number");
+    record.input_divisor = scale->divisor;
+}
+
 /// Values as the bytes of a string, which a text archive stores as they are.
 template <class Archive>
 void transfer_floats(Archive& archive, std::vector<float>& values) {
@@ -103,10 +132,11 @@ bool is_whole(const Preprocessing& preprocessing, const NetworkSpec& network) {
            (square || preprocessing.rotation.size() == preprocessing.raw_size() * outputs);
 }
 
-std::string to_text(ModelRecord& record) {
+std::string to_text(ModelRecord record) {
     std::vector<std::string> layers;
     for (const LayerSpec& layer : record.network.layers) layers.push_back(to_string(layer));
     std::string loss = to_string(record.network.loss);
+    record.data_source = source_text(record);
     std::ostringstream stream;
     {
         boost::archive::text_oarchive archive(stream, boost::archive::no_header);
@@ -126,6 +156,7 @@ ModelRecord from_text(const std::string& text, std::uint32_t version) {
     std::istringstream stream(text);
     boost::archive::text_iarchive archive(stream, boost::archive::no_header);
     transfer(archive, record, layers, loss);
+    split_source(record);
     for (const std::string& layer : layers) record.network.layers.push_back(parse_layer(layer));
     record.network.loss = parse_loss(loss);
     if (version >= 2) {

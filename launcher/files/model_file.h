@@ -3,6 +3,8 @@
 //   file    := header record padding arena trailer
 //   header  := "LOCKSTEP" version:u32 0:u32 record_bytes:u64 file_bytes:u64      32 bytes, little-endian
 //   record  := ModelRecord as a Boost text archive without its header            record_bytes bytes
+//              data_source: the source, and where its inputs were divided by another number than the source
+//              always has " scale=DIVISOR" behind it, as in "csv scale=255", "csv scale=none"
 //              version 2: the same, and its preprocessing behind it, vectors as strings of f32 little-endian
 //   padding := zero bytes up to the next multiple of 64, counted from the start of the file
 //   arena   := { block gap }, the blocks of record.parameters in order
@@ -18,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,8 +46,10 @@ struct ParameterShape {
 /// What the file says about its network.
 struct ModelRecord {
     NetworkSpec network;
-    std::string data_source;  ///< data.source it was trained on
-    std::size_t classes = 0;  ///< 0: real outputs
+    std::string data_source;             ///< data.source it was trained on
+    std::optional<float> input_divisor;  ///< what stored inputs were divided by; nothing: the source stores
+                                         ///< none, or the file was written before models knew
+    std::size_t classes = 0;             ///< 0: real outputs
     std::uint64_t seed = 0;
     std::uint64_t step = 0;   ///< optimizer steps taken
     std::uint64_t epoch = 0;  ///< epochs completed

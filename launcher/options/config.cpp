@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "launcher/train/data_advice.h"
 
 namespace lockstep {
 
@@ -39,9 +40,19 @@ SplitShares make_split(const ResolvedOptions& options) {
     return *split;
 }
 
+InputScale make_scale(const ResolvedOptions& options) {
+    const auto scale = parse_input_scale(options.text("data.scale"));
+    if (scale) return *scale;
+    throw ConfigError(
+        fmt::format("{}: must be auto, none, or the number above 0 by which inputs are divided, as in 255",
+                    options.place("data.scale")));
+}
+
 DataOptions make_data(const ResolvedOptions& options) {
     return {.source = options.text("data.source"),
             .dir = options.text("data.dir"),
+            .prefix = options.text("data.prefix"),
+            .scale = make_scale(options),
             .train_vectors = options.text("data.train_vectors"),
             .train_labels = options.text("data.train_labels"),
             .test_vectors = options.text("data.test_vectors"),
@@ -393,6 +404,7 @@ void check_data_keys(const ResolvedOptions& options) {
     } else {
         refuse_data_keys(options, "table", {"data.table"});
     }
+    if (source != "mnist") refuse_data_keys(options, "mnist", {"data.prefix"});
     if (source != "csv") {
         refuse_data_keys(
             options, "csv",
@@ -407,7 +419,7 @@ void check_data_keys(const ResolvedOptions& options) {
                             source));
         }
     } else {
-        refuse_data_keys(options, "mnist or csv", {"data.dir", "data.classes"});
+        refuse_data_keys(options, "mnist or csv", {"data.dir", "data.classes", "data.scale"});
     }
 }
 
@@ -505,10 +517,10 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
     const std::size_t outputs = network.layers.back().units;
     const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
     if (outputs != wanted) {
-        throw ConfigError(
-            fmt::format("{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}",
-                        last.origin, last.text, outputs, train.description(), wanted,
-                        train.classes() > 0 ? "classes" : "target values", wanted));
+        throw ConfigError(fmt::format(
+            "{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}{}",
+            last.origin, last.text, outputs, train.description(), wanted,
+            train.classes() > 0 ? "classes" : "target values", wanted, label_range_advice(train)));
     }
     if (network.layers.back().softmax && train.classes() == 0) {
         throw ConfigError(

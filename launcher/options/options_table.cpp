@@ -52,6 +52,16 @@ const std::array kTable{
                .choices = data_source_names(),
                .required = true},
     path("data.dir", "mnist, csv: the folder of the files"),
+    text("data.prefix",
+         "mnist: what the names of the four files begin with, as emnist-letters-, where data.dir holds "
+         "several "
+         "sets; empty: MNIST's own names, or the only set"),
+    OptionSpec{.key = "data.scale",
+               .default_text = "auto",
+               .help =
+                   "mnist, csv: what inputs are divided by, a number or none; auto: 255 where all of the "
+                   "training set are whole numbers from 0 to 255 and one is above 1, and for IDX files of "
+                   "bytes, else none. A model remembers it, and eval and predict do as it says"},
     path("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
     path("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
     path("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),

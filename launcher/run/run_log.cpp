@@ -53,6 +53,8 @@ Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
               {"promise_kept", facts.promise_kept},
               {"configuration", options.config_name()},
               {"options", to_json(options)}};
+    json["inputs"] = {{"count", facts.inputs}};
+    if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
     if (!facts.member.empty()) {
         json["member"] = facts.member;
         json["seed"] = facts.seed;

@@ -107,6 +107,14 @@ EnsembleScore Ensemble::score(const Communicator& comm, const std::shared_ptr<co
     return score;
 }
 
+std::vector<std::string> Ensemble::scale_advice(const Dataset& set) const {
+    std::vector<std::string> texts;
+    for (const auto& trained : networks_) {
+        if (std::string text = trained->scale_advice(set); !text.empty()) texts.push_back(std::move(text));
+    }
+    return texts;
+}
+
 std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named) {
     std::vector<std::filesystem::path> files;
     for (const auto& path : named) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "comm/communicator.h"
@@ -54,6 +55,9 @@ class Ensemble {
     /// Requires set.has_targets(). The same bits on any number of ranks. Collective.
     [[nodiscard]] EnsembleScore score(const Communicator& comm, const std::shared_ptr<const Dataset>& set,
                                       std::size_t leaf) const;
+
+    /// TrainedNetwork::scale_advice of the networks, each said once.
+    [[nodiscard]] std::vector<std::string> scale_advice(const Dataset& set) const;
 
   private:
     std::vector<std::unique_ptr<TrainedNetwork>> networks_;

@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 
 #include "core/base/buffer.h"
 #include "core/network/network.h"
@@ -24,11 +26,18 @@ class TrainedNetwork {
     [[nodiscard]] const Network& network() const { return network_; }
     [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
 
-    /// The set as the network is to see it: by the model's own preprocessing. Throws DataError where its
-    /// samples have another number of inputs than those it was fitted to.
+    /// The set as the network is to see it: its stored inputs divided by what they were divided by in
+    /// training, then by the model's own preprocessing. Throws DataError where its samples have another
+    /// number of inputs than those it was fitted to.
     [[nodiscard]] std::shared_ptr<const Dataset> seen(std::shared_ptr<const Dataset> set) const;
 
+    /// "" unless seen() scales the set otherwise than the configuration would, or the model does not say how:
+    /// what is done about it.
+    [[nodiscard]] std::string scale_advice(const Dataset& set) const;
+
   private:
+    std::filesystem::path path_;                          // of the model; empty: given parameters
+    std::optional<float> input_divisor_;                  // nothing: as the set says
     std::shared_ptr<const Preprocessing> preprocessing_;  // none: inputs as they are
     Network network_;
     Buffer<float> parameters_;

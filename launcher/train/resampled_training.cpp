@@ -11,6 +11,7 @@
 #include "comm/agreement.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/train/data_advice.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
@@ -79,6 +80,8 @@ nlohmann::json train_resampled(const Communicator& comm, const CommandInput& inp
         return group_count(comm, input, training.count);
     });
     const std::filesystem::path dir = shared_dir(comm, input, training);
+    if (comm.rank() == 0)
+        for (const std::string& text : data_advice(prepared.data)) progress.line("warning: " + text);
     // Neighbours share a host.
     const std::size_t group = comm.rank() * groups / comm.size();
     const Communicator ranks = comm.split(group);

@@ -10,6 +10,7 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "launcher/files/model_file.h"
 #include "launcher/run/version.h"
+#include "launcher/train/data_advice.h"
 #include "launcher/train/target_range.h"
 
 namespace lockstep {
@@ -37,6 +38,8 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
         }
         facts.train_digest = data.train->digest();
         facts.test_digest = data.test->digest();
+        facts.inputs = data.train->raw_size();
+        facts.input_divisor = data.train->input_divisor();
         facts.parameter_count = trainer.layout().parameter_count();
         facts.steps_per_epoch = trainer.plan().steps_per_epoch();
         facts.promise_kept = config.comm.reduction == Reduction::kTree;
@@ -80,6 +83,7 @@ void save(const std::filesystem::path& path, const Config& config, const Prepare
     ModelRecord record;
     record.network = prepared.network;
     record.data_source = config.data.source;
+    record.input_divisor = prepared.data.train->input_divisor();
     record.classes = prepared.data.train->classes();
     record.preprocessing = prepared.preprocessing;
     record.seed = config.training.seed;
@@ -102,6 +106,11 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
     say_what_differs(journal, comm, job.config, trainer.plan());
     if (comm.rank() == 0) {
+        if (prepared.data.train->input_divisor())
+            journal.line("inputs: " + inputs_text(*prepared.data.train, job.config.data.scale));
+        // Of several networks' data is told once, by train_resampled.
+        if (job.member.empty())
+            for (const std::string& text : data_advice(prepared.data)) journal.warn(text);
         const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
         if (!advice.empty()) journal.warn(advice);
     }

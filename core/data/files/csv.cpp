@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/data/files/csv_reader.h"
+#include "core/data/input_scale.h"
 #include "core/data/joined.h"
 #include "core/data/stored_dataset.h"
 
@@ -82,10 +83,10 @@ void keep_first(Part& part, std::size_t most) {
     part.labels.resize(std::min(most, part.labels.size()));
 }
 
-std::shared_ptr<const Dataset> stored(Part part, std::string_view split, std::size_t classes) {
+std::shared_ptr<const Dataset> stored(Part part, std::string_view split, std::size_t classes, float divisor) {
     return std::make_shared<StoredDataset>(fmt::format("CSV {} ({})", split, part.path.string()),
-                                           std::move(part.vectors.values), part.vectors.columns,
-                                           std::move(part.labels), classes);
+                                           stored_form(std::move(part.vectors.values), divisor),
+                                           part.vectors.columns, std::move(part.labels), classes, divisor);
 }
 
 }  // namespace
@@ -116,12 +117,15 @@ DataSets open_csv(const DataOptions& options) {
             "{}:1: {} values, expected {} as in {}; check that the two belong together", test.path.string(),
             test.vectors.columns, train.vectors.columns, train.path.string()));
     }
-    if (train.vectors.values.index() != test.vectors.values.index()) {
-        for (Part* part : {&train, &test}) part->vectors.values = as_floats(part->vectors.values);
-    }
+    // By all training vectors, also where fewer are kept, so that it does not depend on how many.
+    const float divisor = input_divisor(options.scale, train.vectors.values);
+    std::vector<std::string> remarks;
+    if (std::string remark = scale_remark(options.scale, train.vectors.values); !remark.empty())
+        remarks.push_back(std::move(remark));
     keep_first(train, options.train_samples);
     keep_first(test, options.test_samples);
-    return {stored(std::move(train), "train", classes), nullptr, stored(std::move(test), "test", classes)};
+    return {stored(std::move(train), "train", classes, divisor), nullptr,
+            stored(std::move(test), "test", classes, divisor), std::move(remarks)};
 }
 
 }  // namespace lockstep

@@ -7,7 +7,7 @@ namespace lockstep {
 
 /// Reads *_train_vectors.csv, *_train_labels.csv, *_test_vectors.csv and *_test_labels.csv of options.dir, or
 /// the files that the options name, each plain or with .gz. Without test labels the test set has no targets.
-/// Bytes are scaled by 1/255; if one of the two sets has other values, neither is scaled. At most
+/// Inputs are divided as input_scale.h has it, those of both sets as the training set says. At most
 /// train_samples and test_samples are kept, the first ones. Throws ConfigError without a dir to search;
 /// DataError for a missing file, several candidates (it lists them), damaged content, and files that do not
 /// fit each other.

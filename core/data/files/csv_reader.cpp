@@ -13,26 +13,14 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/number.h"
+#include "core/data/files/labels.h"
 #include "core/data/files/line_reader.h"
+#include "core/data/files/value_text.h"
 
 namespace lockstep {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-/// The beginning of a piece of the file in quotes, safe to print.
-std::string quoted(std::string_view text) {
-    constexpr std::size_t kShown = 24;
-    std::string shown(text.substr(0, kShown));
-    std::replace_if(
-        shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    return fmt::format("'{}{}'", shown, text.size() > kShown ? "…" : "");
-}
 
 /// Gives the lines that are not blank; throws where a blank one has others after it.
 class DataLines {
@@ -96,27 +84,27 @@ bool parse_bytes(std::string_view line, std::span<std::uint8_t> row) {
     return false;
 }
 
-/// One value in any accepted notation. `is_byte` is cleared unless it is written as an integer of 0 to 255.
+/// One value in any accepted notation. `is_byte` is cleared unless it is a whole number from 0 to 255.
 std::optional<float> parse_value(std::string_view text, bool& is_byte) {
     const char* const end = text.data() + text.size();
     unsigned integer = 0;
     const auto [integer_end, integer_error] = std::from_chars(text.data(), end, integer);
     if (integer_error == std::errc() && integer_end == end && integer <= 255)
         return static_cast<float>(integer);
-    is_byte = false;
-    float value = 0.0F;
-    const auto [value_end, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || value_end != end || !std::isfinite(value)) return std::nullopt;
+    const std::optional<float> value = parse_number<float>(text);
+    if (!value || *value < 0.0F || *value > 255.0F || *value != std::floor(*value)) is_byte = false;
     return value;
 }
 
-/// Parses a line of row.size() values; returns whether all of them are written as bytes.
+/// Parses a line of row.size() values; returns whether all of them are bytes.
 bool parse_values(std::string_view line, std::span<float> row, const DataLines& lines) {
+    const std::string_view whole = line;
     const auto values = static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1;
     if (values != row.size()) {
+        const bool ends = trimmed(line).ends_with(',');
         throw DataError(
-            fmt::format("{}: {} values, expected {} as in line 1; correct the line or fetch the file again",
-                        lines.where(), values, row.size()));
+            fmt::format("{}: {} values, expected {} as in line 1; {}", lines.where(), values, row.size(),
+                        ends ? "remove the comma at its end" : "correct the line or fetch the file again"));
     }
     bool all_bytes = true;
     for (std::size_t c = 0; c < row.size(); ++c) {
@@ -124,15 +112,24 @@ bool parse_values(std::string_view line, std::span<float> row, const DataLines& 
         const std::string_view text = trimmed(line.substr(0, comma));
         const std::optional<float> value = parse_value(text, all_bytes);
         if (!value) {
-            throw DataError(
-                fmt::format("{}: value {} is {}, expected a finite number; correct it, or remove the line "
-                            "if it is a heading",
-                            lines.where(), c + 1, quoted(text)));
+            throw DataError(fmt::format("{}: value {} is {}, expected a finite number; {}", lines.where(),
+                                        c + 1, quoted(text), csv_advice(whole, text)));
         }
         row[c] = *value;
         line.remove_prefix(std::min(comma + 1, line.size()));
     }
     return all_bytes;
+}
+
+/// The class that a line spells, also as 3.0 or 3e0; nothing where it is no whole number. What no int64 holds
+/// is its least or most.
+std::optional<std::int64_t> parse_label(std::string_view text) {
+    const NumberReading<std::int64_t> whole = read_number<std::int64_t>(text);
+    if (whole.fault == NumberFault::kNone) return whole.value;
+    const NumberReading<double> real = read_number<double>(text);
+    if (real.fault != NumberFault::kNone || real.value != std::floor(real.value)) return std::nullopt;
+    constexpr double kMost = 0x1p62;
+    return static_cast<std::int64_t>(std::clamp(real.value, -kMost, kMost));
 }
 
 }  // namespace
@@ -175,22 +172,24 @@ CsvVectors read_csv_vectors(const std::filesystem::path& path) {
 std::vector<std::int32_t> read_csv_labels(const std::filesystem::path& path, std::size_t classes) {
     DataLines lines(path);
     std::vector<std::int32_t> labels;
+    LabelRange range;
+    std::string beyond;  // the first label out of range
     std::string_view line;
     while (lines.next(line)) {
         const std::string_view text = trimmed(line);
-        std::int64_t label = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), label);
-        if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-            throw DataError(
-                fmt::format("{}: {}, expected one integer; correct the line", lines.where(), quoted(text)));
+        const std::optional<std::int64_t> label = parse_label(text);
+        if (!label) {
+            throw DataError(fmt::format("{}: {}, expected one integer; {}", lines.where(), quoted(text),
+                                        label_advice(text)));
         }
-        if (error != std::errc() || label < 0 || static_cast<std::uint64_t>(label) >= classes) {
-            throw DataError(
-                fmt::format("{}: label {}, expected 0 to {}; correct the line or set data.classes",
-                            lines.where(), text.substr(0, 24), classes - 1));
+        range.add(*label);
+        if (beyond.empty() && (*label < 0 || static_cast<std::uint64_t>(*label) >= classes)) {
+            beyond =
+                fmt::format("{}: label {}, expected 0 to {}", lines.where(), text.substr(0, 24), classes - 1);
         }
-        labels.push_back(static_cast<std::int32_t>(label));
+        if (beyond.empty()) labels.push_back(static_cast<std::int32_t>(*label));
     }
+    if (!beyond.empty()) throw DataError(fmt::format("{}; {}", beyond, range.remedy()));
     if (labels.empty()) throw_empty(path);
     return labels;
 }

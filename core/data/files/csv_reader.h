@@ -16,18 +16,18 @@ inline constexpr std::size_t kMostClasses = 65536;
 struct CsvVectors {
     std::size_t rows = 0;
     std::size_t columns = 0;
-    StoredInputs values;  ///< (rows, columns): bytes when every value is written as an integer of 0 to 255,
-                          ///< else floats
+    StoredInputs values;  ///< (rows, columns): bytes when every value is a whole number from 0 to 255,
+                          ///< written as 7, 7.0 or 7e0, else floats
 };
 
 /// Reads vectors, plain or gzipped. All lines have as many values as the first; blanks around values, CR LF,
 /// a missing last line end and blank lines at the end are accepted. Throws DataError with file:line: a wrong
-/// number of values, what is no finite number, a blank line, an empty file. Cost: one pass; about 1 GB/s of
-/// text for MNIST's integers, a tenth of it for real numbers.
+/// number of values, what is no finite number (value_text.h names what it looks like), a blank line, an empty
+/// file. Cost: one pass; about 1 GB/s of text for MNIST's integers, a tenth of it for real numbers.
 CsvVectors read_csv_vectors(const std::filesystem::path& path);
 
-/// Reads labels, each an integer of [0, classes). Requires classes > 0.
-/// Throws DataError with file:line: not an integer, out of range, a blank line, an empty file.
+/// Reads labels, each a whole number of [0, classes), written as 3, 3.0 or 3e0. Requires classes > 0.
+/// Throws DataError with file:line: not a whole number, out of range, a blank line, an empty file.
 std::vector<std::int32_t> read_csv_labels(const std::filesystem::path& path, std::size_t classes);
 
 /// The same values as floats, unscaled.

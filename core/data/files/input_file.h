@@ -6,16 +6,18 @@
 #include <memory>
 #include <span>
 
-struct gzFile_s;
-
 namespace lockstep {
 
-/// Reads a file's content; what begins as gzip is decompressed. Throws DataError for a file that is missing,
-/// is not a regular file, cannot be read, or is a truncated or corrupted gzip; the message names the file and
-/// the offset.
+/// Reads a file's content; what begins as gzip is decompressed, all of its members, with zeros behind them as
+/// tapes leave them. Throws DataError for a file that is missing, is not a regular file, cannot be read, is a
+/// truncated or corrupted gzip or one with anything else between or behind its members, is compressed twice,
+/// or is an archive; the message names the file and the offset.
 class InputFile {
   public:
     explicit InputFile(std::filesystem::path path);
+    ~InputFile();
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
 
     /// Fills `to` from where the last read ended; returns how much, which is less than asked only at the end.
     /// A gzip's checksum is compared when the end is reached, so a reader that wants it goes one byte
@@ -27,13 +29,12 @@ class InputFile {
     [[nodiscard]] std::uint64_t offset() const { return offset_; }
 
   private:
-    void throw_damage() const;
+    class Bytes;
+    class Members;
 
-    struct Close {
-        void operator()(gzFile_s* file) const noexcept;
-    };
     std::filesystem::path path_;
-    std::unique_ptr<gzFile_s, Close> file_;
+    std::unique_ptr<Bytes> bytes_;
+    std::unique_ptr<Members> members_;  // none: the file is plain
     std::uint64_t offset_ = 0;
 };
 

@@ -18,7 +18,27 @@ constexpr std::size_t kLongestLine_bytes = std::size_t{256} << 20;
 }  // namespace
 
 LineReader::LineReader(const std::filesystem::path& path)
-    : file_(path), block_(kBlock_bytes + kPadding_bytes) {}
+    : file_(path), block_(kBlock_bytes + kPadding_bytes) {
+    refill();
+    skip_byte_order_mark();
+}
+
+void LineReader::skip_byte_order_mark() {
+    using namespace std::string_view_literals;
+    const std::string_view text(block_.data(), end_);
+    constexpr std::string_view kUtf8 = "\xEF\xBB\xBF"sv;
+    if (text.starts_with(kUtf8)) begin_ = kUtf8.size();
+    const bool marked = text.starts_with("\xFF\xFE"sv) || text.starts_with("\xFE\xFF"sv);
+    // Without a mark: of a digit, every other byte is zero.
+    const bool unmarked = text.size() > 1 && (text[0] == '\0') != (text[1] == '\0');
+    if (marked || unmarked) {
+        throw DataError(fmt::format(
+            "{}: is UTF-16 text, as PowerShell's > and some spreadsheets write it, expected UTF-8; save it "
+            "as "
+            "UTF-8 or plain text (iconv -f UTF-16 -t UTF-8; PowerShell: Out-File -Encoding ascii)",
+            file_.path().string()));
+    }
+}
 
 std::string LineReader::where() const { return fmt::format("{}:{}", file_.path().string(), line_number_); }
 

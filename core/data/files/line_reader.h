@@ -11,8 +11,8 @@
 
 namespace lockstep {
 
-/// Lines end with LF or CR LF; the last one may end with the file. Throws DataError as InputFile does, and
-/// for a line above 256 MiB.
+/// Lines end with LF or CR LF; the last one may end with the file. UTF-8's byte order mark is skipped. Throws
+/// DataError as InputFile does, for UTF-16, and for a line above 256 MiB.
 class LineReader {
   public:
     /// A line's text is followed by CR or LF, even at the end of the file, and by this many readable bytes in
@@ -31,6 +31,7 @@ class LineReader {
 
   private:
     bool refill();
+    void skip_byte_order_mark();
 
     InputFile file_;
     std::vector<char> block_;

@@ -1,12 +1,17 @@
-// The four files of MNIST put together.
+// The four files of MNIST, or of its like, put together.
 #include "core/data/files/mnist.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/data/files/idx_reader.h"
+#include "core/data/files/labels.h"
+#include "core/data/files/mnist_files.h"
+#include "core/data/input_scale.h"
 #include "core/data/stored_dataset.h"
 
 namespace lockstep {
@@ -15,16 +20,6 @@ namespace {
 
 constexpr std::size_t kDigits = 10;
 
-/// `name` or `name`.gz in dir.
-std::filesystem::path find_file(const std::filesystem::path& dir, const std::string& name) {
-    for (const std::string& candidate : {name, name + ".gz"}) {
-        if (std::filesystem::exists(dir / candidate)) return dir / candidate;
-    }
-    throw DataError(
-        fmt::format("{}: holds neither {} nor {}.gz; set data.dir to the folder of the four MNIST files",
-                    dir.string(), name, name));
-}
-
 struct Part {
     std::filesystem::path images_path;
     std::filesystem::path labels_path;
@@ -32,38 +27,42 @@ struct Part {
     std::vector<std::int32_t> labels;
 };
 
-Part read_part(const std::filesystem::path& dir, const std::string& prefix, std::size_t classes,
-               std::size_t most) {
-    Part part;
-    part.images_path = find_file(dir, prefix + "-images-idx3-ubyte");
-    part.labels_path = find_file(dir, prefix + "-labels-idx1-ubyte");
-    part.images = read_idx_images(part.images_path);
-    const std::vector<std::uint8_t> labels = read_idx_labels(part.labels_path);
+void check_labels(const Part& part, const std::vector<std::int64_t>& labels, std::size_t classes) {
     if (labels.size() != part.images.count) {
         throw DataError(fmt::format("{}: {} labels, expected {}, one for each image of {}; fetch both again",
                                     part.labels_path.string(), labels.size(), part.images.count,
                                     part.images_path.string()));
     }
+    LabelRange range;
+    for (const std::int64_t label : labels) range.add(label);
     for (std::size_t i = 0; i < labels.size(); ++i) {
-        if (labels[i] >= classes) {
-            throw DataError(
-                fmt::format("{}: item {}: label {}, expected 0 to {}; set data.classes or fetch it again",
-                            part.labels_path.string(), i, labels[i], classes - 1));
-        }
+        if (labels[i] >= 0 && static_cast<std::uint64_t>(labels[i]) < classes) continue;
+        throw DataError(fmt::format("{}: item {}: label {}, expected 0 to {}; {}", part.labels_path.string(),
+                                    i, labels[i], classes - 1, range.remedy()));
     }
-    part.labels.assign(labels.begin(), labels.end());
+}
+
+Part read_part(const std::filesystem::path& images, const std::filesystem::path& labels_path,
+               std::size_t classes, std::size_t most) {
+    Part part{images, labels_path, read_idx_images(images), {}};
+    const std::vector<std::int64_t> labels = read_idx_labels(labels_path);
+    check_labels(part, labels, classes);
+    std::ranges::transform(labels, std::back_inserter(part.labels),
+                           [](std::int64_t label) { return static_cast<std::int32_t>(label); });
     if (most > 0 && most < part.images.count) {
         part.images.count = most;
-        part.images.pixels.resize(most * part.images.rows * part.images.columns);
+        std::visit([&](auto& pixels) { pixels.resize(most * part.images.inputs()); }, part.images.pixels);
         part.labels.resize(most);
     }
     return part;
 }
 
-std::shared_ptr<const Dataset> stored(Part part, const std::string& name, std::size_t classes) {
-    return std::make_shared<StoredDataset>(
-        fmt::format("{} ({})", name, part.images_path.string()), std::move(part.images.pixels),
-        part.images.rows * part.images.columns, std::move(part.labels), classes);
+std::shared_ptr<const Dataset> stored(Part part, const std::string& name, std::size_t classes,
+                                      float divisor) {
+    const std::size_t inputs = part.images.inputs();
+    return std::make_shared<StoredDataset>(fmt::format("{} ({})", name, part.images_path.string()),
+                                           stored_form(std::move(part.images.pixels), divisor), inputs,
+                                           std::move(part.labels), classes, divisor);
 }
 
 }  // namespace
@@ -75,15 +74,27 @@ DataSets open_mnist(const DataOptions& options) {
             "set data.dir or LOCKSTEP_DATA_DIR");
     }
     const std::size_t classes = options.classes > 0 ? options.classes : kDigits;
-    Part train = read_part(options.dir, "train", classes, options.train_samples);
-    Part test = read_part(options.dir, "t10k", classes, options.test_samples);
-    if (train.images.rows != test.images.rows || train.images.columns != test.images.columns) {
-        throw DataError(fmt::format("{}: images of {} x {}, expected {} x {} as in {}; check data.dir",
-                                    test.images_path.string(), test.images.rows, test.images.columns,
-                                    train.images.rows, train.images.columns, train.images_path.string()));
+    const MnistFiles files = find_mnist_files(options.dir, options.prefix);
+    Part train = read_part(files.train_images, files.train_labels, classes, options.train_samples);
+    Part test = read_part(files.test_images, files.test_labels, classes, options.test_samples);
+    if (train.images.shape != test.images.shape) {
+        throw DataError(fmt::format("{}: images of {}, expected {} as in {}; check data.dir",
+                                    test.images_path.string(), shape_text(test.images.shape),
+                                    shape_text(train.images.shape), train.images_path.string()));
     }
-    return {stored(std::move(train), "MNIST train", classes), nullptr,
-            stored(std::move(test), "MNIST test", classes)};
+    const float divisor = input_divisor(options.scale, train.images.pixels, train.images.of_bytes);
+    const std::string remark = scale_remark(options.scale, train.images.pixels);
+    DataSets sets{stored(std::move(train), "MNIST train", classes, divisor),
+                  nullptr,
+                  stored(std::move(test), "MNIST test", classes, divisor),
+                  {}};
+    if (!remark.empty()) sets.remarks.push_back(remark);
+    if (!files.others.empty()) {
+        sets.remarks.push_back(
+            fmt::format("{} also holds sets whose names begin with {}; data.prefix chooses one of these",
+                        files.train_images.parent_path().string(), files.others));
+    }
+    return sets;
 }
 
 }  // namespace lockstep

@@ -5,10 +5,10 @@
 
 namespace lockstep {
 
-/// Reads train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte,
-/// each plain or with .gz, from options.dir. At most train_samples and test_samples are kept, the first ones.
-/// Throws ConfigError without a dir, DataError for damaged files, files that do not fit each other and labels
-/// out of range.
+/// Reads the images and labels of training and test set from options.dir, as mnist_files.h finds them, of any
+/// element type and shape (idx_reader.h). At most train_samples and test_samples are kept, the first ones.
+/// Inputs are divided as input_scale.h has it. Throws ConfigError without a dir, DataError for damaged files,
+/// files that do not fit each other and labels out of range.
 DataSets open_mnist(const DataOptions& options);
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "core/data/files/value_text.h"
 
 namespace lockstep {
 
@@ -18,7 +19,8 @@ std::vector<float> read_numbers(std::string_view text, const std::string& where)
         const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
         const std::string_view word = text.substr(begin, end - begin);
         const auto number = parse_number<float>(word);
-        if (!number) throw DataError(fmt::format("{}: '{}' is no number", where, word));
+        if (!number)
+            throw DataError(fmt::format("{}: {} is no number; {}", where, quoted(word), word_advice(word)));
         numbers.push_back(*number);
         begin = end;
     }

@@ -131,6 +131,32 @@ TEST_CASE("model file: version 1 is frozen, byte for byte") {
           "a1612e13b2b91df01768ae6142aec80c");
 }
 
+TEST_CASE("model file: what inputs were divided by is kept; MNIST's 255 is written as it always was") {
+    const TemporaryFolder folder;
+    const Network network(small_network());
+    const auto written = [&](const std::string& source, std::optional<float> divisor) {
+        ModelRecord record = small_record();
+        record.data_source = source;
+        record.input_divisor = divisor;
+        write_model(folder / "m", record, network.layout(), small_parameters(network.layout()).span());
+        const ModelRecord read = read_model(folder / "m").record;
+        CHECK(read.data_source == source);
+        CHECK(read.input_divisor == divisor);
+        return content_of(folder / "m");
+    };
+    CHECK(written("csv", std::nullopt) == good_bytes());
+    CHECK(written("csv", 255.0F).find("csv scale=255 ") != std::string::npos);
+    CHECK(written("csv", 1.0F).find("csv scale=none ") != std::string::npos);
+    CHECK(written("csv", 0.1F).find("csv scale=0.1 ") != std::string::npos);
+    CHECK(written("mnist", 255.0F).find("scale") == std::string::npos);
+    CHECK(written("mnist", 1.0F).find("mnist scale=none ") != std::string::npos);
+
+    std::string bytes = written("csv", 255.0F);
+    replace_text(bytes, "scale=255", "scale=2x5");
+    seal(bytes);
+    CHECK(contains(refusal(bytes), "what its inputs were divided by is no number"));
+}
+
 TEST_CASE("model file: the arena starts at a multiple of 64, behind 32 bytes of header") {
     const std::string bytes = good_bytes();
     CHECK(bytes.starts_with(std::string("LOCKSTEP\x01\0\0\0\0\0\0\0", 16)));

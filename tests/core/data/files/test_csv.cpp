@@ -78,10 +78,22 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("CSV vectors: whole numbers from 0 to 255 are bytes however they are written") {
+    const Bytes expected = {1, 2, 3, 255, 100, 0};
+    for (const char* content : {"1.0,2.0,3.0\n255.0,100.0,0.0\n", "1,2.,3\n2.55e2,1E2,0\n",
+                                "+1,2,+3.\n255,100,-0.0\n", "1,2,3\n255,1.0E+02,1e-60\n",
+                                "\xEF\xBB\xBF"
+                                "1,2,3\n255,100,0\n"}) {
+        CAPTURE(content);
+        CHECK(std::get<Bytes>(vectors_of(content).values) == expected);
+    }
+}
+
 TEST_CASE("CSV vectors: other numbers make floats of the whole file, unscaled") {
     CHECK(std::get<Floats>(vectors_of("1,2\n3,-4\n5,6\n").values) == Floats{1, 2, 3, -4, 5, 6});
     CHECK(std::get<Floats>(vectors_of("1,256\n").values) == Floats{1, 256});
-    CHECK(std::get<Floats>(vectors_of("1.0,2\n").values) == Floats{1, 2});
+    CHECK(std::get<Floats>(vectors_of("1.5,2\n").values) == Floats{1.5F, 2});
+    CHECK(std::get<Floats>(vectors_of(".5,5.\n+7.25,-1e-400\n").values) == Floats{0.5F, 5, 7.25F, 0});
     CHECK(std::get<Floats>(vectors_of("0.1,1e-3\n-2.5E2,7\n").values) == Floats{0.1F, 1e-3F, -250.0F, 7});
     CHECK(as_floats(vectors_of("1,2\n").values) == Floats{1, 2});
 }
@@ -136,11 +148,44 @@ TEST_CASE("CSV vectors: what is no number") {
     CHECK(contains(vectors_error("1,nan\n"), "value 2 is 'nan'"));
     CHECK(contains(vectors_error("1,-inf\n"), "value 2 is '-inf'"));
     CHECK(contains(vectors_error("1,1e99\n"), "value 2 is '1e99'"));
+    CHECK(contains(vectors_error("1,-1e39\n"), "too large for a float"));
     CHECK(contains(vectors_error("pixel0,pixel1\n1,2\n"), "v.csv:1: value 1 is 'pixel0'"));
     CHECK(contains(vectors_error("pixel0,pixel1\n1,2\n"), "heading"));
     CHECK(contains(vectors_error(std::string_view("1,2\n\x01\x80,2\n")),
                    "v.csv:2: value 1 is '?"
                    "?'"));
+}
+
+TEST_CASE("CSV vectors: what a line looks like is said in words") {
+    CHECK(contains(vectors_error("1;2\n"), "semicolons (;), expected commas"));
+    CHECK(contains(vectors_error("1,5;2,5\n"), "decimal commas"));
+    CHECK(contains(vectors_error("1\t2\n"), "separated by tabs"));
+    CHECK(contains(vectors_error("1 2\n"), "separated by blanks"));
+    CHECK(contains(vectors_error("1,\"2\"\n"), "in quotes"));
+    CHECK(contains(vectors_error("1,2,\n"), "ends with a comma"));
+    CHECK(contains(vectors_error("1,2\n1,2,\n"), "remove the comma at its end"));
+    for (const char* missing : {"?,1\n", "NA,1\n", ",1\n", "nan,1\n", "null,1\n"})
+        CHECK(contains(vectors_error(missing), "missing value"));
+    CHECK(contains(vectors_error("1,2\r3,4\r"), "carriage returns alone"));
+}
+
+TEST_CASE("CSV vectors: UTF-16 is named, with a byte order mark and without, either way round") {
+    using namespace std::string_view_literals;
+    for (const std::string_view content : {"\xFF\xFE"
+                                           "1\0,\0"
+                                           "2\0\n\0"sv,
+                                           "\xFE\xFF\0"
+                                           "1\0,\0"
+                                           "2\0\n"sv,
+                                           "1\0,\0"
+                                           "2\0\n\0"sv,
+                                           "\0"
+                                           "1\0,\0"
+                                           "2\0\n"sv}) {
+        const std::string message = vectors_error(content);
+        CHECK(contains(message, "UTF-16"));
+        CHECK(contains(message, "save it as UTF-8"));
+    }
 }
 
 TEST_CASE("CSV vectors: a blank line among others") {
@@ -156,6 +201,8 @@ TEST_CASE("CSV labels: one integer a line") {
     const TemporaryFolder folder;
     CHECK(read_csv_labels(folder.write("l.csv", "3\n0\r\n 9 \n1\n\n"), 10) ==
           std::vector<std::int32_t>{3, 0, 9, 1});
+    CHECK(read_csv_labels(folder.write("l.csv", "3.0\n0.000e+00\n+9\n1.\n1e0\n"), 10) ==
+          std::vector<std::int32_t>{3, 0, 9, 1, 1});
 }
 
 TEST_CASE("CSV labels: out of range, not an integer, blank, empty") {
@@ -163,6 +210,14 @@ TEST_CASE("CSV labels: out of range, not an integer, blank, empty") {
     CHECK(contains(labels_error("-1\n"), "l.csv:1: label -1, expected 0 to 9"));
     CHECK(contains(labels_error("99999999999999999999\n"),
                    "l.csv:1: label 99999999999999999999, expected 0 to 9"));
+    CHECK(contains(labels_error("1\n26\n3\n", 26),
+                   "labels run from 1 to 26: set data.classes = 27, or subtract 1"));
+    CHECK(contains(labels_error("0\n12\n"), "labels run from 0 to 12: set data.classes = 13"));
+    CHECK(contains(labels_error("-1\n1\n"), "labels run from -1 to 1: number the classes"));
+    CHECK(contains(labels_error("0,1,0\n"), "one-hot"));
+    CHECK(contains(labels_error("label\n1\n"), "remove the line if it is a heading"));
+    CHECK(contains(labels_error("3 1\n"), "several values"));
+    CHECK(contains(labels_error("?\n"), "missing"));
     CHECK(contains(labels_error("1\n2.5\n"), "l.csv:2: '2.5', expected one integer"));
     CHECK(contains(labels_error("1,2\n"), "'1,2', expected one integer"));
     CHECK(contains(labels_error("one\n"), "'one', expected one integer"));
@@ -278,13 +333,65 @@ TEST_CASE("csv source: labels are bounded by data.classes, and by a bound agains
     CHECK(contains(error_of([&] { open_data(options); }), "expected 0 to 1"));
 }
 
-TEST_CASE("csv source: if one set is not bytes, neither is scaled") {
+TEST_CASE("csv source: both sets are divided by what the training set says, or by data.scale") {
     const TemporaryFolder folder;
-    const DataOptions options = small_csv(folder);
+    DataOptions options = small_csv(folder);
     folder.write("a_test_vectors.csv", "5,6.5\n7,8\n");
+    CHECK(first_sample(*open_data(options).train) == Floats{0, 255.0F * (1.0F / 255.0F)});
+    CHECK(first_sample(*open_data(options).test) == Floats{5.0F * (1.0F / 255.0F), 6.5F * (1.0F / 255.0F)});
+    options.scale = parse_input_scale("none").value();
+    CHECK(first_sample(*open_data(options).train) == Floats{0, 255});
+    CHECK(first_sample(*open_data(options).test) == Floats{5, 6.5F});
+    options.scale = parse_input_scale("16").value();
+    CHECK(first_sample(*open_data(options).train) == Floats{0, 255.0F * (1.0F / 16.0F)});
+    options.scale = {};
+    folder.write("a_train_vectors.csv", "0,256\n1,2\n3,4\n");
+    folder.write("a_test_vectors.csv", "5,6\n7,8\n");
+    CHECK(first_sample(*open_data(options).test) == Floats{5, 6});
+    folder.write("a_train_vectors.csv", "0,1\n1,0\n1,1\n");
+    CHECK(first_sample(*open_data(options).train) == Floats{0, 1});
+    for (const char* text : {"", "0", "-1", "off", "1e-50"}) CHECK_FALSE(parse_input_scale(text));
+}
+
+TEST_CASE(
+    "csv source: a view with another divisor has other inputs and the same labels, through splits too") {
+    const TemporaryFolder folder;
+    DataOptions options = small_csv(folder);
+    options.split = parse_split("40/60").value();
     const DataSets sets = open_data(options);
-    CHECK(first_sample(*sets.train) == Floats{0, 255});
-    CHECK(first_sample(*sets.test) == Floats{5, 6.5F});
+    for (const auto& set : {sets.train, sets.validation, sets.test}) {
+        CHECK(set->input_divisor() == 255.0F);
+        const auto plain = set->divided_by(1.0F);
+        CHECK(plain->input_divisor() == 1.0F);
+        CHECK(plain->digest() != set->digest());
+        const Floats raw = first_sample(*plain);
+        const Floats scaled = first_sample(*set);
+        for (std::size_t c = 0; c < raw.size(); ++c) CHECK(raw[c] * (1.0F / 255.0F) == scaled[c]);
+    }
+}
+
+TEST_CASE("csv source: remarks on inputs that count, that are the class, that all but few are bytes") {
+    const TemporaryFolder folder;
+    DataOptions options = small_csv(folder);
+    options.classes = 3;
+    const auto remarks = [&](const std::string& vectors, const std::string& labels) {
+        folder.write("a_train_vectors.csv", vectors);
+        folder.write("a_train_labels.csv", labels);
+        std::string all;
+        for (const std::string& remark : open_data(options).remarks) all += remark + "\n";
+        return all;
+    };
+    CHECK(contains(remarks("0,9\n1,9\n2,8\n3,9\n4,9\n", "0\n2\n1\n0\n1\n"), "counts the samples (0, 1, 2"));
+    CHECK(contains(remarks("1,9.5\n2,9\n3,8\n4,9\n5,9\n", "0\n2\n1\n0\n1\n"), "counts the samples (1, 2, 3"));
+    CHECK(remarks("0,9\n1,9\n2,8\n3,9\n5,9\n", "0\n2\n1\n0\n1\n") == "");
+    CHECK(remarks("1,9\n2,8\n", "0\n1\n") == "");
+    CHECK(contains(remarks("9,0\n9,2\n8,1\n9,0\n", "0\n2\n1\n0\n"), "input 2 of every sample is its class"));
+    CHECK(remarks("9,0\n9,2\n8,1\n9,1\n", "0\n2\n1\n0\n") == "");
+    std::string many;
+    std::string classes;
+    for (int i = 0; i < 100; ++i)
+        many += i == 50 ? "7.5,3\n" : "7,200\n", classes += i % 2 == 0 ? "0\n" : "1\n";
+    CHECK(contains(remarks(many, classes), "of 200 training inputs all but 1 are bytes"));
 }
 
 TEST_CASE("csv source: train_samples and test_samples keep the first ones") {

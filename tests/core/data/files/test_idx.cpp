@@ -40,9 +40,10 @@ TEST_CASE("IDX images: plain and gzipped files give the pixels written") {
     for (const auto& path : {folder.write("plain", content), folder.write("packed.gz", gzipped(content))}) {
         const IdxImages images = read_idx_images(path);
         CHECK(images.count == 3000);
-        CHECK(images.rows == 25);
-        CHECK(images.columns == 40);
-        CHECK(std::string(images.pixels.begin(), images.pixels.end()) == pixels);
+        CHECK(images.shape == std::vector<std::size_t>{25, 40});
+        CHECK(images.of_bytes);
+        const auto& bytes = std::get<std::vector<std::uint8_t>>(images.pixels);
+        CHECK(std::string(bytes.begin(), bytes.end()) == pixels);
     }
 }
 
