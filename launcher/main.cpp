@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -26,6 +26,7 @@
 #include "launcher/commands/command_line.h"
 #include "launcher/commands/same_start.h"
 #include "launcher/run/launch_environment.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/version.h"
 
 namespace {
@@ -37,10 +38,14 @@ constexpr const char* kOutOfMemory =
     "machine";
 
 /// The error on stderr, behind the rank it comes from; a message that names its rank already is left alone.
-void report(const std::string& where, const std::string& message) {
-    const bool has_place = message.starts_with("rank ");
-    fmt::print(stderr, "lockstep: {}{}\n", has_place ? "" : where + ": ", message);
-    std::fflush(stderr);
+/// Never throws: the exit code must be the error's own.
+void report(const std::string& where, const std::string& message) noexcept {
+    try {
+        const bool has_place = message.starts_with("rank ");
+        print_error(fmt::format("lockstep: {}{}", has_place ? "" : where + ": ", message));
+    } catch (const std::exception&) {
+        write_text(stderr, "lockstep: an error, and no memory to say which\n");
+    }
 }
 
 std::string where_without_mpi() {
@@ -84,8 +89,8 @@ bool is_of_ranks(const Request& request) {
 }
 
 void print_help(const CommandLine& line) {
-    if (line.version) fmt::print("lockstep {}\n", kVersion);
-    if (line.help) fmt::print("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
+    if (line.version) print_out("lockstep {}\n", kVersion);
+    if (line.help) print_out("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
 }
 
 int run_subcommand_alone(const CommandLine& line) {
@@ -198,11 +203,25 @@ int run(int argc, char** argv) {
     return run_with_mpi(argc, argv, request);
 }
 
+/// The exit code of a command that has done its work, unless what it printed has not arrived.
+int after_output(int code) {
+    const std::string lost = lost_output();
+    const bool failed = code != static_cast<int>(ExitCode::kDone) && code != kModelsDiffer;
+    if (lost.empty() || failed) return code;
+    report(where_without_mpi(), lost);
+    return static_cast<int>(ExitCode::kUsage);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    guard_standard_streams();
+    // A reader that goes away, as head(1) does, costs what it would have read, not the run.
+    std::signal(SIGPIPE, SIG_IGN);
+    // A limit on the size of files (ulimit -f) is an error of the write, which removes what was begun.
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
-        return run(argc, argv);
+        return after_output(run(argc, argv));
     } catch (const std::bad_alloc&) {
         report(where_without_mpi(), kOutOfMemory);
     } catch (const std::exception& error) {

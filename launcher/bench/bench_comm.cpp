@@ -18,6 +18,7 @@
 #include "core/base/buffer.h"
 #include "core/base/leaf_tree.h"
 #include "launcher/bench/bench.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/stopwatch.h"
 
 namespace lockstep {
@@ -179,18 +180,18 @@ std::vector<Result> measure(const Communicator& comm, std::size_t bytes) {
 }
 
 void print_table(const Communicator& comm, const std::vector<Result>& results) {
-    fmt::print("# {} ranks on {}\n", comm.size(), comm.host());
-    fmt::print(
+    print_out("# {} ranks on {}\n", comm.size(), comm.host());
+    print_out(
         "# Microseconds of a call on the slowest rank; GB/s: bytes by the median time; speed-up: of lockstep "
         "over the row.\n");
-    fmt::print("{:>9}  {:<24} {:>11} {:>11} {:>11} {:>8} {:>8}\n", "bytes", "collective", "min", "median",
-               "max", "GB/s", "speed-up");
+    print_out("{:>9}  {:<24} {:>11} {:>11} {:>11} {:>8} {:>8}\n", "bytes", "collective", "min", "median",
+              "max", "GB/s", "speed-up");
     double ours = 0.0;
     for (const Result& result : results) {
         if (result.name == results.front().name) ours = result.seconds.median;
-        fmt::print("{:>9}  {:<24} {:>11.2f} {:>11.2f} {:>11.2f} {:>8.3f} {:>8.2f}\n", result.bytes,
-                   result.name, result.seconds.least * 1e6, result.seconds.median * 1e6,
-                   result.seconds.most * 1e6, result.gigabytes_per_second(), result.seconds.median / ours);
+        print_out("{:>9}  {:<24} {:>11.2f} {:>11.2f} {:>11.2f} {:>8.3f} {:>8.2f}\n", result.bytes,
+                  result.name, result.seconds.least * 1e6, result.seconds.median * 1e6,
+                  result.seconds.most * 1e6, result.gigabytes_per_second(), result.seconds.median / ours);
     }
 }
 
@@ -217,7 +218,7 @@ int bench_comm(Communicator& comm, bool json) {
     }
     if (comm.rank() == 0) {
         if (json) {
-            fmt::print("{}\n", to_json(comm, results).dump());
+            print_json(to_json(comm, results));
         } else {
             print_table(comm, results);
         }

@@ -12,6 +12,7 @@
 #include "core/base/philox.h"
 #include "core/base/threads.h"
 #include "launcher/options/config.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -64,20 +65,19 @@ nlohmann::ordered_json to_json(const ProductFigures& figures) {
 }
 
 void print_table(const std::vector<ProductFigures>& all, const BenchInput& input) {
-    fmt::print("GFLOP/s, {}, {} thread(s), {}; medians, measured in turn{}\n", input.arithmetic,
-               input.threads, name(instruction_set()),
-               input.peak ? "; in brackets the share of the peak" : "");
-    fmt::print("{:>5} {:>5} {:>5}  {:>15} {:>15} {:>15} {:>15}\n", "m", "n", "k", "forward", "input delta",
-               "weight gradient", "in one leaf");
+    print_out("GFLOP/s, {}, {} thread(s), {}; medians, measured in turn{}\n", input.arithmetic, input.threads,
+              name(instruction_set()), input.peak ? "; in brackets the share of the peak" : "");
+    print_out("{:>5} {:>5} {:>5}  {:>15} {:>15} {:>15} {:>15}\n", "m", "n", "k", "forward", "input delta",
+              "weight gradient", "in one leaf");
     for (const ProductFigures& figures : all) {
-        fmt::print("{:>5} {:>5} {:>5} ", figures.shape.m, figures.shape.n, figures.shape.k);
+        print_out("{:>5} {:>5} {:>5} ", figures.shape.m, figures.shape.n, figures.shape.k);
         for (const double gflops : {figures.forward, figures.input_delta, figures.weight_gradient,
                                     figures.weight_gradient_one_leaf}) {
             const std::string share =
                 input.peak ? fmt::format(" ({:.0f} %)", 100.0 * gflops / figures.peak) : "";
-            fmt::print(" {:>15}", fmt::format("{:.1f}{}", gflops, share));
+            print_out(" {:>15}", fmt::format("{:.1f}{}", gflops, share));
         }
-        fmt::print("\n");
+        print_out("\n");
     }
 }
 
@@ -149,7 +149,7 @@ void bench_gemm(const BenchInput& input, bool json) {
 
     if (!json) {
         print_table(all, input);
-        if (input.peak) fmt::print("peak in registers: {:.1f} GFLOP/s\n", peak);
+        if (input.peak) print_out("peak in registers: {:.1f} GFLOP/s\n", peak);
         return;
     }
     nlohmann::ordered_json result{{"instruction_set", name(instruction_set())},
@@ -159,7 +159,7 @@ void bench_gemm(const BenchInput& input, bool json) {
     if (input.peak) result["peak"] = peak;
     result["gflops"] = nlohmann::ordered_json::array();
     for (const ProductFigures& figures : all) result["gflops"].push_back(to_json(figures));
-    fmt::print("{}\n", result.dump());
+    print_json(result);
 }
 
 }  // namespace lockstep

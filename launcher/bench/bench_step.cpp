@@ -10,6 +10,7 @@
 #include "core/network/network_learner.h"
 #include "launcher/bench/bench.h"
 #include "launcher/options/config.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/stopwatch.h"
 #include "launcher/train/replica.h"
 
@@ -146,25 +147,24 @@ void bench_step(const Communicator& comm, const BenchInput& input, bool json) {
                                         {"communication_hidden_share", hidden},
                                         {"optimizer", median(times.optimizer)}};
     if (json) {
-        fmt::print("{}\n", result.dump());
+        print_json(result);
         return;
     }
-    fmt::print("{} layers, global batch {}, {} rank(s), {} thread(s), {}, {} steps\n",
-               input.layers.size() - 1, input.global_batch, comm.size(), input.threads,
-               name(instruction_set()), times.step.size());
-    fmt::print("step {:.3f} ms (least {:.3f}, most {:.3f})   {:.0f} samples/s   {:.1f} GFLOP/s\n",
-               1e3 * step.median, 1e3 * step.least, 1e3 * step.most, samples_per_second, gflops);
+    print_out("{} layers, global batch {}, {} rank(s), {} thread(s), {}, {} steps\n", input.layers.size() - 1,
+              input.global_batch, comm.size(), input.threads, name(instruction_set()), times.step.size());
+    print_out("step {:.3f} ms (least {:.3f}, most {:.3f})   {:.0f} samples/s   {:.1f} GFLOP/s\n",
+              1e3 * step.median, 1e3 * step.least, 1e3 * step.most, samples_per_second, gflops);
     const auto share = [&](const char* phase, const std::vector<double>& values) {
-        fmt::print("  {:<22} {:8.3f} ms {:5.1f} %\n", phase, 1e3 * median(values),
-                   100.0 * median(values) / step.median);
+        print_out("  {:<22} {:8.3f} ms {:5.1f} %\n", phase, 1e3 * median(values),
+                  100.0 * median(values) / step.median);
     };
     share("forward", times.forward);
     share("backward", times.backward);
     share("communication exposed", times.communication_exposed);
     share("optimizer", times.optimizer);
     if (comm.size() > 1) {
-        fmt::print("  the gradients' reduction takes {:.3f} ms alone: {:.0f} % of it are hidden\n",
-                   1e3 * times.communication_alone, 100.0 * hidden);
+        print_out("  the gradients' reduction takes {:.3f} ms alone: {:.0f} % of it are hidden\n",
+                  1e3 * times.communication_alone, 100.0 * hidden);
     }
 }
 

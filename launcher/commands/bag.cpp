@@ -17,11 +17,15 @@ int command_bag(Communicator& comm, const CommandInput& input) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
     };
-    const nlohmann::json report = train_resampled(
-        comm, input, prepared,
-        {.kind = "bag", .count = input.config.resampling.bags, .draw = draw, .own_seeds = true}, progress);
+    const ResampledTraining training{.kind = "bag",
+                                     .report_file = "bag.json",
+                                     .count = input.config.resampling.bags,
+                                     .draw = draw,
+                                     .own_seeds = true};
+    const Resampled trained = train_resampled(comm, input, prepared, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
+        const nlohmann::json& report = trained.report;
         for (const nlohmann::json& network : report["networks"]) {
             // Its validation part is what the bootstrap sample left out.
             progress.line(fmt::format("bag {:3}{}{}", network["number"].get<std::size_t>(),
@@ -29,7 +33,7 @@ int command_bag(Communicator& comm, const CommandInput& input) {
         }
         progress.line(fmt::format("together: lockstep eval {} --model {}", input.positional.front().string(),
                                   report["run_dir"].get<std::string>()));
-        publish(input, report, "bag.json");
+        publish(input, trained, training);
     });
     return static_cast<int>(ExitCode::kDone);
 }

@@ -57,6 +57,8 @@ int command_plan(const CommandInput& input);
 int command_gradcheck(const CommandInput& input);
 int command_digest(const CommandInput& input);
 int command_diff(const CommandInput& input);
+/// What command_diff returns, as diff(1) does.
+inline constexpr int kModelsDiffer = 1;
 int command_export(const CommandInput& input);
 
 }  // namespace lockstep

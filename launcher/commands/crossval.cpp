@@ -59,15 +59,18 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
-    nlohmann::json report = train_resampled(
-        comm, input, prepared,
-        {.kind = "fold", .count = folds.size(), .draw = [&](std::size_t i) { return folds[i]; }}, progress);
+    const ResampledTraining training{
+        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
+            return folds[i];
+        }};
+    Resampled trained = train_resampled(comm, input, prepared, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
+        nlohmann::json& report = trained.report;
         report["validation_loss"] = spread(report["networks"], "validation_loss");
         report["validation_accuracy"] = spread(report["networks"], "validation_accuracy");
         print(progress, report);
-        publish(input, report, "crossval.json");
+        publish(input, trained, training);
     });
     return static_cast<int>(ExitCode::kDone);
 }

@@ -8,6 +8,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/files/model_difference.h"
 #include "launcher/files/model_file.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -16,7 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kEqual = 0;
-constexpr int kDifferent = 1;
 
 std::string ulps_text(const std::optional<std::uint64_t>& ulps) {
     return ulps ? fmt::format("{} ulps apart", *ulps) : "one is no number";
@@ -27,15 +27,15 @@ void print(const CommandInput& input, const std::string& networks,
     const std::string a = input.positional[0].string();
     const std::string b = input.positional[1].string();
     if (!networks.empty()) {
-        fmt::print("{} and {} are different networks: {}\n", a, b, networks);
+        print_out("{} and {} are different networks: {}\n", a, b, networks);
     } else if (!values) {
-        fmt::print("{} and {} are equal, bit for bit\n", a, b);
+        print_out("{} and {} are equal, bit for bit\n", a, b);
     } else {
-        fmt::print("{} and {} differ first in {} [{}, {}]: {} against {}, {}\n", a, b, values->block,
-                   values->row, values->col, values->a, values->b, ulps_text(values->ulps));
-        fmt::print("{} of {} values differ", values->different_count, values->value_count);
-        if (values->most_ulps) fmt::print(", by at most {} ulps", *values->most_ulps);
-        fmt::print("\n");
+        print_out("{} and {} differ first in {} [{}, {}]: {} against {}, {}\n", a, b, values->block,
+                  values->row, values->col, values->a, values->b, ulps_text(values->ulps));
+        print_out("{} of {} values differ", values->different_count, values->value_count);
+        if (values->most_ulps) print_out(", by at most {} ulps", *values->most_ulps);
+        print_out("\n");
     }
 }
 
@@ -65,11 +65,11 @@ int command_diff(const CommandInput& input) {
     const std::string networks = network_difference(a.record.network, b.record.network);
     const std::optional<ModelDifference> values = networks.empty() ? first_difference(a, b) : std::nullopt;
     if (input.json) {
-        fmt::print("{}\n", to_json(input, networks, values).dump());
+        print_json(to_json(input, networks, values));
     } else {
         print(input, networks, values);
     }
-    return networks.empty() && !values ? kEqual : kDifferent;
+    return networks.empty() && !values ? kEqual : kModelsDiffer;
 }
 
 }  // namespace lockstep

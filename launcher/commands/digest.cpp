@@ -7,6 +7,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/files/model_file.h"
 #include "launcher/files/parameter_digest.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -23,12 +24,12 @@ int command_digest(const CommandInput& input) {
                 json["layers"].push_back({{"name", layer.name}, {"digest", layer.digest.hex()}});
             }
         }
-        fmt::print("{}\n", json.dump());
+        print_json(json);
         return 0;
     }
-    fmt::print("{}  {}\n", digest, file);
+    print_out("{}  {}\n", digest, file);
     if (!input.layers) return 0;
-    for (const LayerDigest& layer : layers) fmt::print("{}  {}:{}\n", layer.digest.hex(), file, layer.name);
+    for (const LayerDigest& layer : layers) print_out("{}  {}:{}\n", layer.digest.hex(), file, layer.name);
     return 0;
 }
 

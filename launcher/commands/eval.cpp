@@ -10,6 +10,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/commands/eval_digraph.h"
 #include "launcher/run/warning.h"
+#include "launcher/run/printing.h"
 #include "launcher/score/ensemble.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/forward_run.h"
@@ -67,14 +68,13 @@ int eval_together(const Communicator& comm, const CommandInput& input, const Pre
         nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set->size()}};
         if (score.loss) json["loss"] = *score.loss;
         if (score.accuracy) json["accuracy"] = *score.accuracy;
-        fmt::print("{}\n", json.dump());
+        print_json(json);
         return static_cast<int>(ExitCode::kDone);
     }
-    fmt::print("{}", input.set);
-    if (score.loss) fmt::print(" loss {:.6f}", *score.loss);
-    if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    fmt::print("  ({} samples, {} models, {})\n", set->size(), models.size(),
-               input.vote ? "vote" : "average");
+    print_out("{}", input.set);
+    if (score.loss) print_out(" loss {:.6f}", *score.loss);
+    if (score.accuracy) print_out("  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    print_out("  ({} samples, {} models, {})\n", set->size(), models.size(), input.vote ? "vote" : "average");
     return static_cast<int>(ExitCode::kDone);
 }
 
@@ -86,16 +86,16 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
             json["table"].push_back(
                 {{"inputs", row.inputs}, {"outputs", row.outputs}, {"targets", row.targets}});
         }
-        fmt::print("{}\n", json.dump());
+        print_json(json);
         return;
     }
     for (const TableRow& row : rows) {
-        fmt::print("{} -> {}  (target {})\n", fmt::join(row.inputs, " "), fmt::join(row.outputs, " "),
-                   fmt::join(row.targets, " "));
+        print_out("{} -> {}  (target {})\n", fmt::join(row.inputs, " "), fmt::join(row.outputs, " "),
+                  fmt::join(row.targets, " "));
     }
-    fmt::print("{} loss {:.6f}", input.set, score.loss);
-    if (score.accuracy) fmt::print("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    fmt::print("  ({} samples)\n", score.samples);
+    print_out("{} loss {:.6f}", input.set, score.loss);
+    if (score.accuracy) print_out("  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    print_out("  ({} samples)\n", score.samples);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "launcher/files/digraph_file.h"
 #include "launcher/files/digraph_table.h"
 #include "launcher/score/same_inputs.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -160,17 +161,17 @@ void print(const CommandInput& input, const std::vector<Row>& rows) {
         if (loss) json["loss"] = *loss;
         if (share) json["accuracy"] = *share;
         for (const Row& row : rows) json["table"].push_back(row_json(row));
-        fmt::print("{}\n", json.dump());
+        print_json(json);
         return;
     }
     for (const Row& row : rows) {
         std::vector<std::string> targets;
         for (const DigraphTarget& target : row.sample.targets) targets.push_back(target.text);
-        fmt::print("{} -> {}  (target {}{})  {}\n", fmt::join(row.sample.input_texts, " "),
+        print_out("{} -> {}  (target {}{})  {}\n", fmt::join(row.sample.input_texts, " "),
                    fmt::join(row.activity.outputs, " "), fmt::join(targets, " "),
                    is_right(row) ? "" : ", wrong", end_text(row.activity));
     }
-    fmt::print(
+    print_out(
         "{}{}{}  ({} samples, {} stopped)\n", input.set, loss ? fmt::format(" loss {:.6f}", *loss) : "",
         share ? fmt::format(" accuracy {:.2f} %", 100.0 * *share) : "", rows.size(), count_stopped(rows));
 }

@@ -9,6 +9,7 @@
 #include "core/base/threads.h"
 #include "core/network/check/gradient_check.h"
 #include "launcher/commands/commands.h"
+#include "launcher/run/printing.h"
 #include "launcher/score/prepare.h"
 #include "launcher/score/sample_reader.h"
 #include "launcher/score/trained_network.h"
@@ -74,13 +75,13 @@ Checked check(const CommandInput& input, const Network& network, std::span<const
 bool passes(const BlockCheck& block, double tolerance) { return block.error <= tolerance; }
 
 void print(const Checked& checked) {
-    fmt::print("{} samples{}; largest relative error in each block, at most {:g} allowed\n", checked.samples,
-               checked.left_out > 0 ? fmt::format(", {} left out at kinks", checked.left_out) : "",
-               checked.tolerance);
+    print_out("{} samples{}; largest relative error in each block, at most {:g} allowed\n", checked.samples,
+              checked.left_out > 0 ? fmt::format(", {} left out at kinks", checked.left_out) : "",
+              checked.tolerance);
     for (const BlockCheck& block : checked.blocks) {
-        fmt::print("{:<16} {:.2e}  {:<6} {} checked{}\n", block.name, block.error,
-                   passes(block, checked.tolerance) ? "ok" : "WRONG", block.checked,
-                   block.at_kinks > 0 ? fmt::format(", {} left out at kinks", block.at_kinks) : "");
+        print_out("{:<16} {:.2e}  {:<6} {} checked{}\n", block.name, block.error,
+                  passes(block, checked.tolerance) ? "ok" : "WRONG", block.checked,
+                  block.at_kinks > 0 ? fmt::format(", {} left out at kinks", block.at_kinks) : "");
     }
 }
 
@@ -152,12 +153,12 @@ int command_gradcheck(const CommandInput& input) {
         return passes(block, checked.tolerance) && block.checked > 0;
     });
     if (input.json) {
-        fmt::print("{}\n", to_json(checked, passed).dump());
+        print_json(to_json(checked, passed));
     } else {
         print(checked);
     }
     // What was found comes before the error that ends the program.
-    std::fflush(stdout);
+    flush(stdout);
     refuse_wrong(checked);
     return static_cast<int>(ExitCode::kDone);
 }

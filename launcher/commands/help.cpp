@@ -39,9 +39,8 @@ std::string help_text() {
     }
     return text +
            "\n`lockstep SUBCOMMAND --help` lists its flags and keys; `lockstep --version` says the version.\n"
-           "Exit codes: 0 done, 1 internal error, 2 usage or configuration, 3 data, 4 model file, 5 NaN or "
-           "Inf,\n"
-           "7 replicas differ.\n";
+           "Exit codes: 0 done, 1 internal error, 2 usage, configuration or an output that cannot be\n"
+           "written, 3 data, 4 model file, 5 NaN or Inf, 7 replicas differ.\n";
 }
 
 std::string help_text(const Subcommand& subcommand) {

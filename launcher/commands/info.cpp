@@ -11,6 +11,7 @@
 #include "core/base/threads.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/launch_environment.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/version.h"
 
 namespace lockstep {
@@ -40,17 +41,17 @@ Json build_json() {
 }
 
 void print(const Json& json) {
-    fmt::print("lockstep     {} ({}, {})\n", json["lockstep"].get<std::string>(),
-               json["build_type"].get<std::string>(), json["compiler"].get<std::string>());
-    fmt::print("MPI library  {}\n", json["mpi_library"].get<std::string>());
+    print_out("lockstep     {} ({}, {})\n", json["lockstep"].get<std::string>(),
+              json["build_type"].get<std::string>(), json["compiler"].get<std::string>());
+    print_out("MPI library  {}\n", json["mpi_library"].get<std::string>());
     for (std::size_t rank = 0; rank < json["ranks"].size(); ++rank) {
         const Json& of_rank = json["ranks"][rank];
-        fmt::print("rank {:<7} {}: {}, {} in use of {}, bound to {} CPUs, {} threads; AMX {}\n", rank,
-                   of_rank["host"].get<std::string>(), of_rank["cpu_model"].get<std::string>(),
-                   of_rank["instruction_set"].get<std::string>(),
-                   fmt::join(of_rank["instruction_sets"].get<std::vector<std::string>>(), ", "),
-                   of_rank["cpus_bound"].get<int>(), of_rank["threads"].get<std::size_t>(),
-                   of_rank["amx"].get<std::string>());
+        print_out("rank {:<7} {}: {}, {} in use of {}, bound to {} CPUs, {} threads; AMX {}\n", rank,
+                  of_rank["host"].get<std::string>(), of_rank["cpu_model"].get<std::string>(),
+                  of_rank["instruction_set"].get<std::string>(),
+                  fmt::join(of_rank["instruction_sets"].get<std::vector<std::string>>(), ", "),
+                  of_rank["cpus_bound"].get<int>(), of_rank["threads"].get<std::size_t>(),
+                  of_rank["amx"].get<std::string>());
     }
 }
 
@@ -67,7 +68,7 @@ int command_info(Communicator* communicator, const CommandInput& input) {
     json["ranks"] = Json::array();
     for (const std::string& rank : all) json["ranks"].push_back(Json::parse(rank));
     if (input.json) {
-        fmt::print("{}\n", json.dump());
+        print_json(json);
     } else {
         print(json);
     }

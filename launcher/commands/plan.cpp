@@ -8,6 +8,7 @@
 
 #include "launcher/commands/commands.h"
 #include "launcher/options/options_json.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/run_log.h"
 #include "launcher/score/prepare.h"
 #include "launcher/train/data_advice.h"
@@ -60,62 +61,62 @@ std::string idle_text(const PlanReport& report) {
 void print(const PlanReport& report, const CommandInput& input, const DataSets& data,
            const std::vector<std::string>& warnings) {
     const Config& config = input.config;
-    fmt::print("data        {}; {}{}\n", data.train->description(),
+    print_out("data        {}; {}{}\n", data.train->description(),
                data.validation ? data.validation->description() + "; " : "", data.test->description());
-    fmt::print("inputs      {}\n", inputs_text(*data.train, config.data.scale));
-    if (data.train->classes() > 0) fmt::print("classes     {}\n", data.train->classes());
-    for (const std::string& text : warnings) fmt::print("warning: {}\n", text);
+    print_out("inputs      {}\n", inputs_text(*data.train, config.data.scale));
+    if (data.train->classes() > 0) print_out("classes     {}\n", data.train->classes());
+    for (const std::string& text : warnings) print_out("warning: {}\n", text);
     for (std::size_t l = 0; l < report.layers.size(); ++l) {
         const PlanReport::LayerPart& layer = report.layers[l];
-        fmt::print("layer {:<5} {} -> {}, {} parameters: {}\n", l, layer.inputs, layer.outputs,
-                   layer.parameters, layer.text);
+        print_out("layer {:<5} {} -> {}, {} parameters: {}\n", l, layer.inputs, layer.outputs,
+                  layer.parameters, layer.text);
     }
-    fmt::print("parameters  {}\n", report.parameters);
-    fmt::print("steps       {} an epoch of {} samples in batches of {}; {} in all\n", report.steps_per_epoch,
-               report.training_samples, report.global_batch, report.steps);
-    fmt::print(
+    print_out("parameters  {}\n", report.parameters);
+    print_out("steps       {} an epoch of {} samples in batches of {}; {} in all\n", report.steps_per_epoch,
+              report.training_samples, report.global_batch, report.steps);
+    print_out(
         "rate        {} from {} at the first step to {} at the last{}\n",
         input.options.text("optimizer.schedule"), report.first_rate, report.last_rate,
         config.learning_rate.schedule == RateSchedule::kAdaptive ? ", but for what the error does" : "");
     if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
-        fmt::print("rates       {}\n", rates_text(rates));
-    fmt::print("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
-    if (!report.idle_ranks.empty()) fmt::print("warning: {}\n", idle_text(report));
-    fmt::print(
+        print_out("rates       {}\n", rates_text(rates));
+    print_out("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
+    if (!report.idle_ranks.empty()) print_out("warning: {}\n", idle_text(report));
+    print_out(
         "memory      {} a rank: parameters {}, gradients {}, optimizer {}, packed weights {}, activations "
         "{}\n",
         bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
         bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
         bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
     if (report.best_bytes > 0) {
-        fmt::print("keep        best: {} a rank, included above, for the best check's parameters\n",
-                   bytes_text(report.best_bytes));
+        print_out("keep        best: {} a rank, included above, for the best check's parameters\n",
+                  bytes_text(report.best_bytes));
     }
     if (report.compression != "none") {
-        fmt::print("compression {}: other numbers than without, the same for any number of ranks",
-                   report.compression);
+        print_out("compression {}: other numbers than without, the same for any number of ranks",
+                  report.compression);
         if (report.kept_back_bytes > 0) {
-            fmt::print("; {} a rank, included above, for what is kept back",
-                       bytes_text(report.kept_back_bytes));
+            print_out("; {} a rank, included above, for what is kept back",
+                      bytes_text(report.kept_back_bytes));
         }
-        fmt::print("\n");
+        print_out("\n");
     }
     if (report.ranks > 1) {
         for (const PlanReport::Choice& choice : report.shards) {
-            fmt::print("shard       {:<10}  {} a rank, which sends up to {} a step{}\n", choice.shard,
-                       bytes_text(choice.memory_bytes), bytes_text(choice.sent_bytes_per_step),
-                       choice.shard == report.shard ? "; chosen" : "");
+            print_out("shard       {:<10}  {} a rank, which sends up to {} a step{}\n", choice.shard,
+                      bytes_text(choice.memory_bytes), bytes_text(choice.sent_bytes_per_step),
+                      choice.shard == report.shard ? "; chosen" : "");
         }
     }
     if (report.algorithm == "none") {
-        fmt::print("reduction   none on one rank\n");
+        print_out("reduction   none on one rank\n");
     } else if (report.algorithm == "mpi") {
-        fmt::print("reduction   {} of gradients a step by MPI_Allreduce in {}; no promise of equal bits\n",
-                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count));
+        print_out("reduction   {} of gradients a step by MPI_Allreduce in {}; no promise of equal bits\n",
+                  bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count));
     } else {
-        fmt::print("reduction   {} of gradients a step in {}; a rank sends up to {} ({})\n",
-                   bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count),
-                   bytes_text(report.sent_bytes_per_step), report.algorithm);
+        print_out("reduction   {} of gradients a step in {}; a rank sends up to {} ({})\n",
+                  bytes_text(report.gradient_arena_bytes), buckets_text(report.bucket_count),
+                  bytes_text(report.sent_bytes_per_step), report.algorithm);
     }
 }
 
@@ -184,7 +185,7 @@ int command_plan(const CommandInput& input) {
     if (std::string advice = target_range_advice(prepared.network, *prepared.data.train); !advice.empty())
         warnings.push_back(std::move(advice));
     if (input.json) {
-        fmt::print("{}\n", to_json(report, input, prepared.data, warnings).dump());
+        print_json(to_json(report, input, prepared.data, warnings));
     } else {
         print(report, input, prepared.data, warnings);
     }

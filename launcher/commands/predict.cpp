@@ -11,6 +11,8 @@
 #include "launcher/commands/commands.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/warning.h"
+#include "launcher/files/output_target.h"
+#include "launcher/run/printing.h"
 #include "launcher/score/ensemble.h"
 #include "launcher/score/forward_run.h"
 #include "launcher/score/prepare.h"
@@ -75,25 +77,33 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
     return comm.allgather(predictions(comm, *trained, *seen, leaf));
 }
 
+/// The files that the command line names, besides those of data.
+std::vector<std::filesystem::path> files_given(const CommandInput& input) {
+    std::vector<std::filesystem::path> files = model_files(input.models);
+    files.insert(files.end(), input.positional.begin(), input.positional.end());
+    return files;
+}
+
 }  // namespace
 
 int command_predict(Communicator& comm, const CommandInput& input) {
     const auto models = same_model_files(comm, input.models);
     const Prepared prepared = prepare(comm, input);
     const auto set = agree(comm, [&] { return chosen_set(input, prepared.data); });
+    agree(comm, [&] {
+        if (comm.rank() == 0) check_output(input.out, files_given(input), input.json);
+    });
     const std::vector<std::string> shares = predict(comm, input, prepared, set, models);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
-        AtomicFile file(input.out);
+        AtomicFile file(input.out, ExitCode::kUsage);
         for (const std::string& share : shares) file.write(share);
         file.commit();
         if (input.json) {
-            fmt::print(
-                "{}\n",
-                nlohmann::json{{"set", input.set}, {"samples", set->size()}, {"out", input.out.string()}}
-                    .dump());
+            print_json(
+                nlohmann::json{{"set", input.set}, {"samples", set->size()}, {"out", input.out.string()}});
         } else {
-            fmt::print("{} predictions in {}\n", set->size(), input.out.string());
+            print_beside(input.out, fmt::format("{} predictions in {}\n", set->size(), input.out.string()));
         }
     });
     return static_cast<int>(ExitCode::kDone);

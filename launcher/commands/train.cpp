@@ -5,6 +5,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/run/printing.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
@@ -14,7 +15,7 @@ int command_train(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
     const FinishedRun run = run_training(comm, {input.config, input.options, prepared, ""}, progress);
     progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
-    if (comm.rank() == 0 && input.json) fmt::print("{}\n", to_json(run).dump());
+    if (comm.rank() == 0 && input.json) print_json(to_json(run));
     return static_cast<int>(ExitCode::kDone);
 }
 

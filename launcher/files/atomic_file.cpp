@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "core/base/error.h"
@@ -18,15 +20,34 @@ namespace {
 constexpr std::size_t kMostPerWrite_bytes = std::size_t{1} << 30;
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), part_(path_.string() + ".part") {
-    descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+AtomicFile::AtomicFile(std::filesystem::path path, ExitCode failure)
+    : path_(std::move(path)), failure_(failure), target_(resolve_output(path_, failure)) {
+    if (target_.descriptor >= 0) {
+        descriptor_ = ::fcntl(target_.descriptor, F_DUPFD_CLOEXEC, 3);
+    } else if (target_.written_into()) {
+        descriptor_ = ::open(target_.path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    } else {
+        open_part();
+    }
     if (descriptor_ < 0) fail("create");
+}
+
+/// A name that no other file has, and short, so that it fits wherever the file's own does. Neither a file nor
+/// a link of that name is followed or overwritten.
+void AtomicFile::open_part() {
+    constexpr int kTries = 100;
+    std::random_device random;
+    for (int tries = 0; tries < kTries; ++tries) {
+        part_ = folder() / fmt::format(".lockstep-{:08x}{:08x}.part", random(), random());
+        descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (descriptor_ >= 0 || errno != EEXIST) return;
+    }
 }
 
 AtomicFile::~AtomicFile() {
     if (descriptor_ < 0) return;
     ::close(descriptor_);
-    ::unlink(part_.c_str());
+    if (!part_.empty()) ::unlink(part_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -40,12 +61,31 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
+    if (part_.empty()) {
+        if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
+        return;
+    }
+    keep_mode_and_owner();
     if (::fsync(descriptor_) != 0) fail("write");
-    if (::rename(part_.c_str(), path_.c_str()) != 0) fail("rename");
+    if (::rename(part_.c_str(), target_.path.c_str()) != 0) fail("rename");
     // From here on the file is in place: the destructor has nothing to remove.
-    ::close(std::exchange(descriptor_, -1));
-    const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
-    const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
+    sync_folder();
+}
+
+void AtomicFile::keep_mode_and_owner() const {
+    if (!target_.existing) return;
+    const auto& old = *target_.existing;
+    // Root alone may give a file away. Who may not has a file of his own, and no set-user bit on it.
+    const bool given = old.st_uid == ::geteuid() || ::fchown(descriptor_, old.st_uid, old.st_gid) == 0;
+    const bool grouped = ::fchown(descriptor_, static_cast<uid_t>(-1), old.st_gid) == 0;
+    const mode_t kept = given && grouped ? 07777 : 0777;
+    // Some file systems have no modes; then there was none to keep.
+    static_cast<void>(::fchmod(descriptor_, old.st_mode & kept));
+}
+
+void AtomicFile::sync_folder() const {
+    const int folder_descriptor = ::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_descriptor < 0) fail("sync the folder of");
     const int synced = ::fsync(folder_descriptor);
     // Some network file systems cannot sync a folder and say EINVAL; the rename is all they offer.
@@ -56,11 +96,17 @@ void AtomicFile::commit() {
     if (failed) fail("sync the folder of");
 }
 
+std::filesystem::path AtomicFile::folder() const {
+    return target_.path.has_parent_path() ? target_.path.parent_path() : ".";
+}
+
 void AtomicFile::fail(std::string_view action) const {
     const int reason = errno;
-    throw CheckpointError(
-        fmt::format("cannot {} {}: {}; check the folder, its permissions and the free space", action,
-                    path_.string(), std::strerror(reason)));
+    const std::string link =
+        target_.path == path_ ? "" : fmt::format(", which leads to {}", target_.path.string());
+    throw_output_error(failure_,
+                       fmt::format("cannot {} {}{}: {}; check the folder, its permissions and the free space",
+                                   action, path_.string(), link, std::strerror(reason)));
 }
 
 }  // namespace lockstep

@@ -6,14 +6,20 @@
 #include <span>
 #include <string_view>
 
+#include "launcher/files/output_target.h"
+
 namespace lockstep {
 
-/// A file that appears under its name only when it is complete and on the disk: written as `path`.part in the
-/// same folder, fsynced, renamed, the folder fsynced. Without commit() the part is removed and an older file
-/// stays. All functions throw CheckpointError naming the file and the system's reason.
+/// A file that appears under its name only when it is complete and on the disk: written under a name of its
+/// own in the same folder, fsynced, renamed, the folder fsynced. Without commit() that file is removed and an
+/// older one stays. A link is followed and its target replaced; the mode of a file that is replaced is kept,
+/// its owner where that is allowed. A pipe, a device or a descriptor (/dev/stdout) is written into as it is.
+/// All functions throw an Error that names the file and the system's reason: CheckpointError, or ConfigError
+/// where `failure` is kUsage.
 class AtomicFile {
   public:
-    explicit AtomicFile(std::filesystem::path path);
+    /// Waits for a reader where `path` is a pipe with a name.
+    explicit AtomicFile(std::filesystem::path path, ExitCode failure = ExitCode::kCheckpoint);
     ~AtomicFile();
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
@@ -24,10 +30,16 @@ class AtomicFile {
     void commit();
 
   private:
+    void open_part();
+    void keep_mode_and_owner() const;
+    void sync_folder() const;
+    [[nodiscard]] std::filesystem::path folder() const;
     [[noreturn]] void fail(std::string_view action) const;
 
     std::filesystem::path path_;
-    std::filesystem::path part_;
+    ExitCode failure_;
+    OutputTarget target_;
+    std::filesystem::path part_;  // empty: written into the target as it is
     int descriptor_ = -1;
 };
 

@@ -116,7 +116,7 @@ void check_fits_zip(const std::filesystem::path& path, const Model& model) {
 void write_npz(const std::filesystem::path& path, const Model& model) {
     check_fits_zip(path, model);
     std::vector<Member> members = members_of(model);
-    AtomicFile file(path);
+    AtomicFile file(path, ExitCode::kUsage);
     std::uint32_t offset = 0;
     for (Member& member : members) {
         member.offset = offset;

@@ -4,6 +4,7 @@
 
 #include "launcher/files/atomic_file.h"
 #include "launcher/files/export_formats.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -31,7 +32,7 @@ std::string header_of(const Model& model) {
         header[block.name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, end}}};
         offset = end;
     }
-    std::string text = header.dump();
+    std::string text = json_text(header);
     text.resize((text.size() + 7) / 8 * 8, ' ');
     return text;
 }
@@ -41,7 +42,7 @@ std::string header_of(const Model& model) {
 void write_safetensors(const std::filesystem::path& path, const Model& model) {
     const std::string header = header_of(model);
     const std::uint64_t header_bytes = header.size();
-    AtomicFile file(path);
+    AtomicFile file(path, ExitCode::kUsage);
     file.write(std::as_bytes(std::span(&header_bytes, 1)));
     file.write(header);
     for (const ParameterBlock& block : model.layout.blocks()) {

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/archive/archive_exception.hpp>
-#include <boost/archive/text_iarchive.hpp>
 #include <boost/archive/text_oarchive.hpp>
 #include <boost/serialization/level.hpp>
 #include <boost/serialization/string.hpp>
@@ -17,12 +15,14 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 
 #include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/data/input_scale.h"
 #include "core/network/network.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/record_reader.h"
 
 namespace lockstep {
 
@@ -107,6 +107,7 @@ void transfer_floats(Archive& archive, std::vector<float>& values) {
     std::string bytes(values.size() * sizeof(float), '\0');
     if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
     archive& bytes;
+    if (bytes.size() % sizeof(float) != 0) throw ConfigError("its preprocessing ends within a number");
     values.resize(bytes.size() / sizeof(float));
     if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
 }
@@ -153,8 +154,7 @@ ModelRecord from_text(const std::string& text, std::uint32_t version) {
     ModelRecord record;
     std::vector<std::string> layers;
     std::string loss;
-    std::istringstream stream(text);
-    boost::archive::text_iarchive archive(stream, boost::archive::no_header);
+    RecordReader archive(text);
     transfer(archive, record, layers, loss);
     split_source(record);
     for (const std::string& layer : layers) record.network.layers.push_back(parse_layer(layer));
@@ -166,19 +166,26 @@ ModelRecord from_text(const std::string& text, std::uint32_t version) {
             throw ConfigError("its preprocessing does not fit its inputs");
         record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
     }
+    archive.finish();
     return record;
 }
 
 /// Reads from one file and knows its name for the messages.
 class Reader {
   public:
-    explicit Reader(const std::filesystem::path& path) : path_(path), input_(path, std::ios::binary) {
-        std::error_code ignored;
-        if (!input_ || std::filesystem::is_directory(path, ignored)) {
+    explicit Reader(const std::filesystem::path& path) : path_(path) {
+        const auto refuse = [&](const std::string& why) {
             fail(fmt::format("cannot be read: {}; check the path, or make a model with `lockstep train`",
-                             input_ ? "is a directory" : std::strerror(errno)));
-        }
-        size_ = std::filesystem::file_size(path);
+                             why));
+        };
+        std::error_code error;
+        const std::filesystem::file_status status = std::filesystem::status(path, error);
+        if (!std::filesystem::exists(status)) refuse(error ? error.message() : std::strerror(ENOENT));
+        if (std::filesystem::is_directory(status)) refuse("is a directory");
+        if (!std::filesystem::is_regular_file(status)) refuse("is no regular file");
+        size_ = std::filesystem::file_size(path, error);
+        if (!error) input_.open(path, std::ios::binary);
+        if (error || !input_) refuse(error ? error.message() : std::strerror(errno));
     }
 
     [[nodiscard]] std::uint64_t size() const { return size_; }
@@ -371,12 +378,12 @@ Model read_model(const std::filesystem::path& path) {
         model.record = from_text(text, header.version);
         const Network network(model.record.network);
         model.layout = network.layout();
-    } catch (const boost::archive::archive_exception& error) {
-        reader.fail(fmt::format("the record at offset {} cannot be read: {}; train again", sizeof header,
-                                error.what()));
     } catch (const ConfigError& error) {
         reader.fail(fmt::format("the record at offset {} describes no network: {}; train again",
                                 sizeof header, error.what()));
+    } catch (const std::runtime_error& error) {
+        reader.fail(fmt::format("the record at offset {} cannot be read: {}; train again", sizeof header,
+                                error.what()));
     }
     check_blocks(reader, offset, model, model.layout);
     return model;

@@ -64,6 +64,8 @@ class Journal {
     void line(const std::string& text);
 
     [[nodiscard]] double seconds() const { return watch_.seconds(); }
+    /// The model is written: see RunLog::publish. On the rank that has a log.
+    void publish() { log_->publish(); }
     [[nodiscard]] const std::optional<RunLog>& log() const { return log_; }
 
   private:

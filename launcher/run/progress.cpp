@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "launcher/run/printing.h"
+
 namespace lockstep {
 
 namespace {
@@ -48,8 +50,8 @@ Progress::Progress(Style style, std::FILE* out) : style_(style), out_(out) {}
 void Progress::line(std::string_view text) {
     if (style_ == Style::kSilent) return;
     clear();
-    fmt::print(out_, "{}\n", text);
-    std::fflush(out_);
+    write_text(out_, printable(text) + "\n");
+    flush(out_);
 }
 
 bool Progress::due() const {
@@ -63,15 +65,15 @@ void Progress::update(std::string_view label, std::size_t done, std::size_t tota
     const std::size_t filled = std::min(done, total) * kBarWidth / total;
     const std::string text = fmt::format("{} [{:#<{}}{:.<{}}] {}/{}  {}", label, "", filled, "",
                                          kBarWidth - filled, done, total, note);
-    fmt::print(out_, "{}{}", kClearLine, text.substr(0, terminal_columns(out_) - 1));
-    std::fflush(out_);
+    write_text(out_, fmt::format("{}{}", kClearLine, text.substr(0, terminal_columns(out_) - 1)));
+    flush(out_);
 }
 
 void Progress::clear() {
     if (!drawn_) return;
     drawn_ = false;
-    fmt::print(out_, "{}", kClearLine);
-    std::fflush(out_);
+    write_text(out_, kClearLine);
+    flush(out_);
 }
 
 }  // namespace lockstep

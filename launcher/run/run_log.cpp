@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "core/base/error.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/options/options_json.h"
+#include "launcher/run/printing.h"
 #include "launcher/run/version.h"
 
 namespace lockstep {
@@ -22,10 +24,6 @@ namespace lockstep {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::string_view kRunFile = "run.json";
-constexpr std::array<std::string_view, 4> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
-                                                    "model.lockstep"};
 
 std::string local_time(std::chrono::system_clock::time_point time, const char* format) {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -103,59 +101,31 @@ std::string to_json_line(const Metrics& metrics) {
     return json.dump();
 }
 
-std::filesystem::path choose_run_dir(const Config& config, const ResolvedOptions& options,
-                                     std::chrono::system_clock::time_point now) {
-    const std::filesystem::path& dir = config.run.dir;
-    if (dir.empty()) {
-        const std::string base = fmt::format("runs/{}-{}", config.name, local_time(now, "%Y%m%d-%H%M%S"));
-        std::filesystem::path free = base;
-        for (int number = 2; std::filesystem::exists(free); ++number)
-            free = fmt::format("{}-{}", base, number);
-        return free;
-    }
-    if (!std::filesystem::exists(dir)) return dir;
-    if (!std::filesystem::is_directory(dir)) {
-        throw ConfigError(fmt::format("{}: is a file; name a directory", options.place("run.dir")));
-    }
-    if (std::filesystem::exists(dir / kRunFile) && !config.run.overwrite) {
-        throw ConfigError(
-            fmt::format("{}: already holds a run; name another directory, or give --run.overwrite true",
-                        options.place("run.dir")));
-    }
-    return dir;
-}
-
-RunLog::RunLog(std::filesystem::path dir, const ResolvedOptions& options, const RunFacts& facts)
+RunLog::RunLog(RunDirectory dir, const ResolvedOptions& options, const RunFacts& facts)
     : dir_(std::move(dir)) {
-    std::error_code error;
-    std::filesystem::create_directories(dir_, error);
-    if (error) {
-        throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
-                                      dir_.string(), error.message()));
-    }
-    for (const std::string_view file : kRunFiles) std::filesystem::remove(dir_ / file, error);
-
+    dir_.clear();
     const auto open = [&](const char* file) {
-        std::FILE* stream = std::fopen((dir_ / file).c_str(), "w");
+        std::FILE* stream = std::fopen((files() / file).c_str(), "we");
         if (stream == nullptr) {
             throw ConfigError(fmt::format("cannot write {}: {}; choose another run.dir",
-                                          (dir_ / file).string(), std::strerror(errno)));
+                                          (files() / file).string(), std::strerror(errno)));
         }
         return File(stream);
     };
     metrics_ = open("metrics.jsonl");
     ledger_ = open("ledger.jsonl");
-    AtomicFile file(dir_ / kRunFile);
-    file.write(run_json(options, facts).dump(2) + "\n");
+    AtomicFile file(files() / kRunFile, ExitCode::kUsage);
+    file.write(json_text(run_json(options, facts), 2) + "\n");
     file.commit();
+    dir_.keep();
 }
 
 void RunLog::write(const Metrics& metrics) {
-    write_line(metrics_.get(), dir_ / "metrics.jsonl", to_json_line(metrics));
+    write_line(metrics_.get(), files() / "metrics.jsonl", to_json_line(metrics));
 }
 
 void RunLog::write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex) {
-    write_line(ledger_.get(), dir_ / "ledger.jsonl",
+    write_line(ledger_.get(), files() / "ledger.jsonl",
                Json{{"epoch", epoch}, {"step", step}, {"digest", digest_hex}}.dump());
 }
 

@@ -1,7 +1,6 @@
 // A run's directory and what is logged there: run.json, metrics.jsonl, ledger.jsonl. Rank 0 alone holds one.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -11,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
@@ -64,22 +63,20 @@ struct Metrics {
 /// One JSON object on one line, without a newline. Accuracies are fractions in [0, 1].
 std::string to_json_line(const Metrics& metrics);
 
-/// The directory a run would use: run.dir, or runs/<configuration>-<date>-<time> with a number added where
-/// that is taken. Throws ConfigError where run.dir already holds a run and run.overwrite is false, or is not
-/// a directory. Creates nothing.
-std::filesystem::path choose_run_dir(const Config& config, const ResolvedOptions& options,
-                                     std::chrono::system_clock::time_point now);
-
 /// The files of a run directory. Every line is flushed as it is written, so that a killed run keeps its log.
 class RunLog {
   public:
-    /// Creates the directory (removing the files of a run it held: choose_run_dir has allowed it) and
-    /// run.json. Call it after everything that can be refused has been checked. Throws ConfigError where it
-    /// cannot be written.
-    RunLog(std::filesystem::path dir, const ResolvedOptions& options, const RunFacts& facts);
+    /// Makes run.json and the empty logs. Call it after everything that can be refused has been checked.
+    /// Throws ConfigError where they cannot be written, and then leaves nothing behind.
+    RunLog(RunDirectory dir, const ResolvedOptions& options, const RunFacts& facts);
 
-    [[nodiscard]] const std::filesystem::path& dir() const { return dir_; }
-    [[nodiscard]] std::filesystem::path model_path() const { return dir_ / "model.lockstep"; }
+    [[nodiscard]] const std::filesystem::path& dir() const { return dir_.path(); }
+    /// Where this run's files are: in dir(), or below it until publish() where they are to replace an older
+    /// run.
+    [[nodiscard]] const std::filesystem::path& files() const { return dir_.files(); }
+    [[nodiscard]] std::filesystem::path model_path() const { return files() / kModelFile; }
+    /// The model is written and the run at its end: what it replaces goes. Throws CheckpointError.
+    void publish() { dir_.publish(); }
 
     void write(const Metrics& metrics);
     /// {"step": …, "epoch": …, "digest": "…"} with the parameters' digest after that step.
@@ -91,7 +88,7 @@ class RunLog {
     };
     using File = std::unique_ptr<std::FILE, Close>;
 
-    std::filesystem::path dir_;
+    RunDirectory dir_;
     File metrics_;
     File ledger_;
 };

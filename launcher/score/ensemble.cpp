@@ -8,6 +8,7 @@
 #include "comm/agreement.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/base/error.h"
+#include "launcher/run/run_directory.h"
 #include "launcher/score/forward_run.h"
 #include "launcher/score/same_inputs.h"
 #include "launcher/train/metrics_sum.h"
@@ -118,15 +119,14 @@ std::vector<std::string> Ensemble::scale_advice(const Dataset& set) const {
 std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named) {
     std::vector<std::filesystem::path> files;
     for (const auto& path : named) {
-        if (!std::filesystem::is_directory(path)) {
+        if (std::error_code ignored; !std::filesystem::is_directory(path, ignored)) {
             files.push_back(path);
             continue;
         }
-        const auto model_in = [](const std::filesystem::path& dir) { return dir / "model.lockstep"; };
+        const auto model_in = [](const std::filesystem::path& dir) { return dir / kModelFile; };
         const std::size_t before = files.size();
-        if (std::filesystem::exists(model_in(path))) files.push_back(model_in(path));
-        for (std::size_t number = 1; std::filesystem::exists(model_in(member_dir(path, "bag", number)));
-             ++number)
+        if (is_there(model_in(path))) files.push_back(model_in(path));
+        for (std::size_t number = 1; is_there(model_in(member_dir(path, "bag", number))); ++number)
             files.push_back(model_in(member_dir(path, "bag", number)));
         if (files.size() == before) {
             throw ConfigError(

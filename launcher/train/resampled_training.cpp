@@ -12,6 +12,7 @@
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/train/data_advice.h"
+#include "launcher/run/printing.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
@@ -33,22 +34,25 @@ void refuse_splits(const CommandInput& input, const DataSets& data) {
                     input.options.place("data.split")));
 }
 
-/// The directory of them all, as rank 0 chooses it. Where runs may be replaced, none of an older, larger
-/// number stays.
-std::string shared_dir(const Communicator& comm, const CommandInput& input,
-                       const ResampledTraining& training) {
-    std::string dir = agree(comm, [&]() -> std::string {
-        if (comm.rank() != 0) return {};
-        const auto chosen = choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
-        if (input.config.run.overwrite) {
-            std::size_t number = training.count + 1;
-            while (std::filesystem::exists(member_dir(chosen, training.kind, number) / "run.json"))
-                std::filesystem::remove_all(member_dir(chosen, training.kind, number++));
+/// The directory of them all, on rank 0. What would stop a later network is refused now.
+std::optional<RunDirectory> make_directory(const Communicator& comm, const CommandInput& input,
+                                           const ResampledTraining& training) {
+    return agree(comm, [&]() -> std::optional<RunDirectory> {
+        if (comm.rank() != 0) return std::nullopt;
+        const auto now = std::chrono::system_clock::now();
+        RunDirectory directory(input.config, input.options, now);
+        std::error_code ignored;
+        if (std::filesystem::is_directory(directory.path() / training.report_file, ignored)) {
+            throw ConfigError(fmt::format("{}: {} in it is a folder, where the report would go; move it away",
+                                          input.options.place("run.dir"), training.report_file));
         }
-        return chosen.string();
+        Config config = input.config;
+        for (std::size_t number = 1; number <= training.count; ++number) {
+            config.run.dir = member_dir(directory.path(), training.kind, number);
+            choose_run_dir(config, input.options, now);
+        }
+        return directory;
     });
-    comm.broadcast(dir, 0);
-    return dir;
 }
 
 Prepared prepare_member(const CommandInput& input, const Prepared& all, Resample draw,
@@ -73,15 +77,19 @@ std::filesystem::path member_dir(const std::filesystem::path& dir, const std::st
     return dir / fmt::format("{}-{}", kind, number);
 }
 
-nlohmann::json train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
-                               const ResampledTraining& training, Progress progress) {
+Resampled train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                          const ResampledTraining& training, Progress progress) {
     const std::size_t groups = agree(comm, [&] {
         refuse_splits(input, prepared.data);
         return group_count(comm, input, training.count);
     });
-    const std::filesystem::path dir = shared_dir(comm, input, training);
-    if (comm.rank() == 0)
+    Resampled trained{{}, make_directory(comm, input, training)};
+    std::string shared = trained.directory ? trained.directory->path().string() : "";
+    comm.broadcast(shared, 0);
+    const std::filesystem::path dir = shared;
+    if (comm.rank() == 0) {
         for (const std::string& text : data_advice(prepared.data)) progress.line("warning: " + text);
+    }
     // Neighbours share a host.
     const std::size_t group = comm.rank() * groups / comm.size();
     const Communicator ranks = comm.split(group);
@@ -102,19 +110,31 @@ nlohmann::json train_resampled(const Communicator& comm, const CommandInput& inp
         }
     });
     std::vector<nlohmann::json> networks(training.count);
-    for (const std::string& part : comm.allgather(finished.dump())) {
-        for (const nlohmann::json& network : nlohmann::json::parse(part)) {
+    // CBOR takes the names of files as they are, which JSON does not where they are no UTF-8.
+    std::string own;
+    nlohmann::json::to_cbor(finished, nlohmann::detail::output_adapter<char>(own));
+    for (const std::string& part : comm.allgather(own)) {
+        for (const nlohmann::json& network : nlohmann::json::from_cbor(part)) {
             networks.at(network["number"].get<std::size_t>() - 1) = network;
         }
     }
-    return {{"run_dir", dir.string()}, {"networks", networks}};
+    trained.report = {{"run_dir", dir.string()}, {"networks", networks}};
+    return trained;
 }
 
-void publish(const CommandInput& input, const nlohmann::json& report, const std::string& file) {
-    AtomicFile out(std::filesystem::path(report["run_dir"].get<std::string>()) / file);
-    out.write(report.dump(2) + "\n");
+void publish(const CommandInput& input, const Resampled& trained, const ResampledTraining& training) {
+    const std::filesystem::path& dir = trained.directory->path();
+    AtomicFile out(dir / training.report_file, ExitCode::kUsage);
+    out.write(json_text(trained.report, 2) + "\n");
     out.commit();
-    if (input.json) fmt::print("{}\n", report.dump());
+    if (input.config.run.overwrite) {
+        for (std::size_t number = training.count + 1;
+             is_there(member_dir(dir, training.kind, number) / kRunFile); ++number) {
+            std::error_code ignored;
+            std::filesystem::remove_all(member_dir(dir, training.kind, number), ignored);
+        }
+    }
+    if (input.json) print_json(trained.report);
 }
 
 std::string score_text(const nlohmann::json& network, const std::string& set) {

@@ -4,20 +4,29 @@
 
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "core/data/resampling.h"
 #include "launcher/run/progress.h"
+#include "launcher/run/run_directory.h"
 #include "launcher/score/prepare.h"
 
 namespace lockstep {
 
 struct ResampledTraining {
-    std::string kind;       ///< of a network, which names its run directory: "fold" for fold-1, fold-2, …
-    std::size_t count = 0;  ///< of networks
+    std::string kind;         ///< of a network, which names its run directory: "fold" for fold-1, fold-2, …
+    std::string report_file;  ///< in the directory of them all, published at the end
+    std::size_t count = 0;    ///< of networks
     std::function<Resample(std::size_t)> draw;  ///< of network i < count; called on every rank of its group
     bool own_seeds = false;  ///< network i is trained with training.seed + i; else all with training.seed
+};
+
+/// What comes of it, on rank 0.
+struct Resampled {
+    nlohmann::json report;  ///< {"run_dir", "networks": [what train prints of each, with its number]}
+    std::optional<RunDirectory> directory;  ///< of them all, held until the report is published
 };
 
 /// The run directory of network `number`, from 1, within that of them all.
@@ -26,14 +35,14 @@ std::filesystem::path member_dir(const std::filesystem::path& dir, const std::st
 
 /// Trains the networks in resampling.groups groups of ranks, network i in group i mod groups, each in a run
 /// directory of its own within run.dir. A network's validation set is its draw's; which group has it, and of
-/// how many ranks, changes no bit. On rank 0: {"run_dir", "networks": [what train prints of each, with its
-/// number]}. Throws ConfigError where data.split cuts a validation part as well, and as run_training.
-/// Collective.
-nlohmann::json train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
-                               const ResampledTraining& training, Progress progress);
+/// how many ranks, changes no bit. Throws ConfigError where data.split cuts a validation part as well, and as
+/// run_training. Collective.
+Resampled train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
+                          const ResampledTraining& training, Progress progress);
 
-/// Writes {"…"} into run_dir / `file`, and prints it with --json. On rank 0 alone.
-void publish(const CommandInput& input, const nlohmann::json& report, const std::string& file);
+/// Writes the report into the directory, and prints it with --json. Where runs may be replaced, those of
+/// numbers above the networks' count go. On rank 0 alone.
+void publish(const CommandInput& input, const Resampled& trained, const ResampledTraining& training);
 
 /// "  validation loss 0.12345 accuracy 97.50 %" of a network's object, or nothing.
 std::string score_text(const nlohmann::json& network, const std::string& set);

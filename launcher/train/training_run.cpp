@@ -23,7 +23,7 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
     const Config& config = job.config;
     return agree(comm, [&]() -> std::optional<RunLog> {
         if (comm.rank() != 0) return std::nullopt;
-        const auto dir = choose_run_dir(config, job.options, std::chrono::system_clock::now());
+        RunDirectory dir(config, job.options, std::chrono::system_clock::now());
         RunFacts facts;
         facts.member = job.member;
         facts.seed = config.training.seed;
@@ -43,7 +43,7 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
         facts.parameter_count = trainer.layout().parameter_count();
         facts.steps_per_epoch = trainer.plan().steps_per_epoch();
         facts.promise_kept = config.comm.reduction == Reduction::kTree;
-        return RunLog(dir, job.options, facts);
+        return RunLog(std::move(dir), job.options, facts);
     });
 }
 
@@ -104,6 +104,10 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
     Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
+    if (const auto& log = journal.log(); log && log->files() != log->dir()) {
+        journal.line(fmt::format("{} keeps its older run until this one ends; until then this one is in {}",
+                                 log->dir().string(), log->files().string()));
+    }
     say_what_differs(journal, comm, job.config, trainer.plan());
     if (comm.rank() == 0) {
         if (prepared.data.train->input_divisor())
@@ -123,9 +127,10 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
             for_each_layer(trainer.parameters(), trainer.layout().layer_count(), [](auto, auto) {});
             return;
         }
+        save(journal.log()->model_path(), job.config, prepared, trainer, run.result.of_model);
+        journal.publish();
         run.dir = journal.log()->dir();
         run.model = journal.log()->model_path();
-        save(run.model, job.config, prepared, trainer, run.result.of_model);
     });
     return run;
 }

@@ -37,6 +37,8 @@ LIBRARIES = [
 ]
 LONGEST_FILE_LINES = 600
 MOST_UNITS = 18  # of a room: a header and its source are one
+# What prints past launcher/run/printing.h, which says when output was lost and keeps control characters from a terminal.
+PRINTS = re.compile(r"\bfmt::print\(|\bstd::(cout|cerr)\b|\b(std::)?(printf|puts|fprintf)\(")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -102,6 +104,15 @@ def length_faults(root, files):
                 yield f"{path}: {lines} lines, more than {LONGEST_FILE_LINES}; which of its jobs can move out?"
 
 
+def printing_faults(root, files):
+    for path in files:
+        if path.suffix not in {".h", ".cpp"} or path.parts[0] != "launcher":
+            continue
+        for number, line in enumerate((root / path).read_text().splitlines(), 1):
+            if PRINTS.search(line):
+                yield f"{path}:{number}: prints past launcher/run/printing.h"
+
+
 def files_of_repository():
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY,
                             capture_output=True, text=True)
@@ -129,6 +140,9 @@ class TheHouse(unittest.TestCase):
 
     def test_no_file_is_too_long(self):
         self.assert_no_faults(length_faults(REPOSITORY, self.files))
+
+    def test_the_launcher_prints_by_one_way(self):
+        self.assert_no_faults(printing_faults(REPOSITORY, self.files))
 
 
 class PlantedFaults(unittest.TestCase):
@@ -193,6 +207,11 @@ class PlantedFaults(unittest.TestCase):
         self.assertEqual(len(self.faults(room_faults, contents | {"core/a/one_more.h": ""})), 1)
         del contents["core/a/README.md"]
         self.assertEqual(len(self.faults(room_faults, contents)), 1)
+    def test_a_line_that_prints_otherwise_is_found(self):
+        for line in ('fmt::print("x");', "std::cout << x;", 'std::fprintf(stderr, "x");', 'puts("x");'):
+            self.assertEqual(len(self.faults(printing_faults, {"launcher/a.cpp": line})), 1)
+        for line in ('print_out("x");', "std::fputs(line, file);", 'fmt::format("x");'):
+            self.assertEqual(self.faults(printing_faults, {"launcher/a.cpp": line}), [])
 
     def test_a_file_of_one_line_too_many_is_found(self):
         self.assertEqual(self.faults(length_faults, {"core/a.cpp": "\n" * LONGEST_FILE_LINES}), [])

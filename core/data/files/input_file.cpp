@@ -3,6 +3,7 @@
 #include "core/data/files/input_file.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -10,7 +11,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +48,25 @@ constexpr std::array kOtherKinds{
     Kind{"\x89HDF", "an HDF5 file", "save its arrays as CSV"},
     Kind{"\x93NUM", "a numpy array", "save it as CSV by numpy.savetxt(name, array, fmt='%g', delimiter=',')"},
 };
+
+/// What tells a file from all others, whatever its names.
+using FileIdentity = std::pair<dev_t, ino_t>;
+
+std::optional<FileIdentity> identity_of(const std::filesystem::path& path) {
+    struct ::stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileIdentity{status.st_dev, status.st_ino};
+}
+
+struct FilesRead {
+    std::mutex mutex;
+    std::set<FileIdentity> files;
+};
+
+FilesRead& files_read() {
+    static FilesRead read;
+    return read;
+}
 
 }  // namespace
 
@@ -182,8 +205,12 @@ class InputFile::Members {
 InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(path_, error);
-    if (!std::filesystem::exists(status)) {
+    if (error == std::errc::no_such_file_or_directory) {
         throw DataError(fmt::format("{}: no such file; check data.dir and the file's name", path_.string()));
+    }
+    if (!std::filesystem::exists(status)) {
+        throw DataError(fmt::format("{}: cannot be opened: {}; check data.dir and the file's name",
+                                    path_.string(), error.message()));
     }
     if (std::filesystem::is_directory(status)) {
         throw DataError(fmt::format("{}: is a folder, expected a file; check data.dir and the file's name",
@@ -197,6 +224,16 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
             fmt::format("{}: is {}, which is not read; {}", path_.string(), kind.name, kind.remedy));
     }
     if (head.starts_with(kGzipMagic)) members_ = std::make_unique<Members>(*bytes_);
+    if (const auto identity = identity_of(path_)) {
+        const std::scoped_lock lock(files_read().mutex);
+        files_read().files.insert(*identity);
+    }
+}
+
+bool was_read(const std::filesystem::path& file) {
+    const auto identity = identity_of(file);
+    const std::scoped_lock lock(files_read().mutex);
+    return identity && files_read().files.contains(*identity);
 }
 
 InputFile::~InputFile() = default;

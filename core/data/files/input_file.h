@@ -38,4 +38,7 @@ class InputFile {
     std::uint64_t offset_ = 0;
 };
 
+/// Whether an InputFile of this process has opened the file, under that name or another.
+bool was_read(const std::filesystem::path& file);
+
 }  // namespace lockstep

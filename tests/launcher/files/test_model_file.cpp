@@ -11,6 +11,7 @@
 #include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/network/network.h"
+#include "launcher/files/atomic_file.h"
 #include "launcher/files/model_difference.h"
 #include "launcher/files/parameter_digest.h"
 #include "tests/launcher/launcher_support.h"
@@ -88,6 +89,26 @@ void replace_text(std::string& bytes, const std::string& from, const std::string
     const std::size_t at = bytes.find(from);
     REQUIRE(at != std::string::npos);
     bytes.replace(at, from.size(), to);
+}
+
+/// The same in the record alone, of any length, with header, padding and trailer made to fit.
+void replace_record(std::string& bytes, const std::string& from, const std::string& to) {
+    constexpr std::size_t kHeader_bytes = 32;
+    std::uint64_t size = 0;
+    std::memcpy(&size, bytes.data() + 16, sizeof size);
+    const auto padded = [](std::uint64_t record) { return (kHeader_bytes + record + 63) / 64 * 64; };
+    std::string record = bytes.substr(kHeader_bytes, size);
+    const std::string behind = bytes.substr(padded(size));
+    const std::size_t at = record.find(from);
+    REQUIRE(at != std::string::npos);
+    record.replace(at, from.size(), to);
+    size = record.size();
+    const std::uint64_t file = padded(size) + behind.size();
+    record.resize(padded(size) - kHeader_bytes);
+    bytes = bytes.substr(0, kHeader_bytes) + record + behind;
+    std::memcpy(bytes.data() + 16, &size, sizeof size);
+    std::memcpy(bytes.data() + 24, &file, sizeof file);
+    seal(bytes);
 }
 
 }  // namespace
@@ -271,14 +292,36 @@ TEST_CASE("model file: a record that describes no network, or is no record") {
     CHECK(contains(refusal(bytes), "the record at offset 32"));
 }
 
+TEST_CASE("model file: a record's counts are not believed before what they count is there") {
+    const std::string good = good_bytes();
+    // The counts of layers and of parameters, and a string's bytes, each as large as the record can say.
+    for (const char* before : {" 0 0 2 0 ", " 0 0 4 0 "}) {
+        for (const char* claim : {" 0 0 100000000 0 ", " 0 0 18446744073709551615 0 "}) {
+            std::string bytes = good;
+            replace_record(bytes, before, claim);
+            CHECK(contains(refusal(bytes), "as many items as it promises"));
+        }
+    }
+    for (const char* claim : {" 4000000000 cross", " 18446744073709551615 cross"}) {
+        std::string bytes = good;
+        replace_record(bytes, " 13 cross", claim);
+        CHECK(contains(refusal(bytes), "as many bytes of text as it promises"));
+    }
+    std::string bytes = good;
+    replace_record(bytes, " 13 cross", " 18446744073709551616 cross");
+    CHECK(contains(refusal(bytes), "a whole number"));
+}
+
 TEST_CASE("model file: a failed write leaves the old file and no part") {
     const TemporaryFolder folder;
     write_small(folder / "m.lockstep");
     const std::string before = content_of(folder / "m.lockstep");
-    // A folder in the part's place makes the write fail before it begins.
-    std::filesystem::create_directory(folder / "m.lockstep.part");
-    CHECK_THROWS_AS(write_small(folder / "m.lockstep"), CheckpointError);
+    {
+        AtomicFile file(folder / "m.lockstep");
+        file.write("half of a new one");
+    }
     CHECK(content_of(folder / "m.lockstep") == before);
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
     CHECK(contains(message_of<CheckpointError>([&] { write_small(folder / "no/such/m"); }),
                    "No such file or directory"));
 }

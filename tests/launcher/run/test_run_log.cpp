@@ -35,6 +35,10 @@ std::filesystem::path chosen(const ResolvedOptions& options) {
     return choose_run_dir(make_config(options), options, std::chrono::system_clock::time_point{});
 }
 
+RunDirectory claimed(const ResolvedOptions& options) {
+    return {make_config(options), options, std::chrono::system_clock::time_point{}};
+}
+
 }  // namespace
 
 TEST_CASE("metrics: one JSON object a line, with what was measured and nothing else") {
@@ -58,7 +62,7 @@ TEST_CASE("run log: the record and the lines are there as soon as they are writt
     facts.ranks = 2;
     facts.hosts = {"a", "b"};
     facts.train_digest = "0123";
-    RunLog log(chosen(options), options, facts);
+    RunLog log(claimed(options), options, facts);
     Metrics metrics;
     metrics.event = "start";
     log.write(metrics);
@@ -92,15 +96,28 @@ TEST_CASE("run directory: an existing run is kept unless overwriting is asked fo
     CHECK(chosen(options_with(dir)) == dir);  // a folder that holds no run
 
     {
-        const RunLog log(dir, options_with(dir), {});
+        const RunLog log(claimed(options_with(dir)), options_with(dir), {});
+        CHECK(contains(message_of<ConfigError>([&] { claimed(options_with(dir, "true")); }),
+                       "is writing there"));
+        CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "no model"));
         std::ofstream(log.model_path()) << "old";
         std::ofstream(folder / "run/notes.txt") << "mine";
     }
     CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "already holds a run"));
     CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "--run.overwrite true"));
 
-    const RunLog log(chosen(options_with(dir, "true")), options_with(dir, "true"), {});
+    {
+        const RunLog failed(claimed(options_with(dir, "true")), options_with(dir, "true"), {});
+        std::ofstream(failed.model_path()) << "half";
+    }
+    CHECK(content_of(folder / "run/model.lockstep") == "old");
+    RunLog log(claimed(options_with(dir, "true")), options_with(dir, "true"), {});
     CHECK_FALSE(std::filesystem::exists(log.model_path()));
+    std::ofstream(log.model_path()) << "new";
+    CHECK(content_of(folder / "run/model.lockstep") == "old");
+    log.publish();
+    CHECK(content_of(folder / "run/model.lockstep") == "new");
+    CHECK_FALSE(std::filesystem::exists(folder / "run/unfinished"));
     CHECK(content_of(folder / "run/notes.txt") == "mine");
 }
 
@@ -110,8 +127,7 @@ TEST_CASE("run directory: what cannot be one is refused") {
     CHECK(contains(message_of<ConfigError>([&] { chosen(options_with((folder / "file").string())); }),
                    "is a file"));
     const ResolvedOptions below = options_with((folder / "file/run").string());
-    CHECK(contains(message_of<ConfigError>([&] { RunLog(chosen(below), below, {}); }),
-                   "choose another run.dir"));
+    CHECK(contains(message_of<ConfigError>([&] { claimed(below); }), "Not a directory"));
 }
 
 TEST_CASE("run directory: without a name it is of the configuration and the time, and free") {

@@ -1,0 +1,232 @@
+#include "launcher/run/run_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/data/files/input_file.h"
+#include "launcher/run/launch_environment.h"
+
+namespace lockstep {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kUnfinished = "unfinished";
+
+[[noreturn]] void throw_cannot_make(const fs::path& dir, int reason) {
+    throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
+                                  dir.string(), std::strerror(reason)));
+}
+
+std::string base_name(const Config& config, std::chrono::system_clock::time_point now) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    std::tm fields{};
+    localtime_r(&seconds, &fields);
+    std::array<char, 64> time{};
+    std::strftime(time.data(), time.size(), "%Y%m%d-%H%M%S", &fields);
+    return fmt::format("runs/{}-{}", config.name, time.data());
+}
+
+fs::path numbered(const std::string& base, int number) {
+    return number == 1 ? base : fmt::format("{}-{}", base, number);
+}
+
+/// What speaks against a run in `dir`, which is there.
+void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& options) {
+    const auto refuse = [&](const std::string& why) {
+        throw ConfigError(fmt::format("{}: {}", options.place("run.dir"), why));
+    };
+    if (is_there(dir / kRunFile) && !overwrite) {
+        refuse(
+            is_there(dir / kModelFile)
+                ? "already holds a run, with its model; name another directory, or give --run.overwrite true"
+                : "already holds a run, but no model of it: it was interrupted, or goes on elsewhere; name "
+                  "another directory, or give --run.overwrite true, which loses nothing but its log");
+    }
+    for (const std::string_view name : kRunFiles) {
+        std::error_code ignored;
+        if (fs::is_directory(dir / name, ignored))
+            refuse(
+                fmt::format("{} in it is a folder, where the run would write a file; move it away, or name "
+                            "another directory",
+                            name));
+        if (was_read(dir / name))
+            refuse(
+                fmt::format("this run reads {} in it, and would replace it; name another directory", name));
+    }
+    if (is_there(dir / kUnfinished) && !fs::is_directory(dir / kUnfinished))
+        refuse(
+            fmt::format("{} in it is a file, where the run would make a folder; move it away", kUnfinished));
+}
+
+/// False where there is nothing of that name yet. Throws for what can be no directory.
+bool is_made(const fs::path& dir, const ResolvedOptions& options) {
+    std::error_code error;
+    const fs::file_status status = fs::status(dir, error);
+    if (error == std::errc::no_such_file_or_directory) return false;
+    if (error) {
+        throw ConfigError(fmt::format("{}: cannot be used: {}; name another directory",
+                                      options.place("run.dir"), error.message()));
+    }
+    if (!fs::is_directory(status)) {
+        throw ConfigError(fmt::format("{}: is a file; name a directory", options.place("run.dir")));
+    }
+    return true;
+}
+
+}  // namespace
+
+bool is_there(const fs::path& path) noexcept {
+    struct ::stat status {};
+    return ::stat(path.c_str(), &status) == 0;
+}
+
+fs::path choose_run_dir(const Config& config, const ResolvedOptions& options,
+                        std::chrono::system_clock::time_point now) {
+    const fs::path& dir = config.run.dir;
+    if (dir.empty()) {
+        const std::string base = base_name(config, now);
+        int number = 1;
+        while (is_there(numbered(base, number))) ++number;
+        return numbered(base, number);
+    }
+    if (is_made(dir, options)) check_run_dir(dir, config.run.overwrite, options);
+    return dir;
+}
+
+RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
+                           std::chrono::system_clock::time_point now) {
+    try {
+        if (config.run.dir.empty()) {
+            make_unnamed(config, now);
+            lock(options);
+        } else {
+            path_ = config.run.dir;
+            static_cast<void>(is_made(path_, options));
+            do make_folders(path_);
+            while (!lock(options));
+            // Looked at under the lock: a run that goes on there is named as that, and one that has just
+            // ended is seen.
+            check_run_dir(path_, config.run.overwrite, options);
+        }
+    } catch (...) {
+        release();
+        throw;
+    }
+    files_ = is_there(path_ / kModelFile) ? path_ / kUnfinished : path_;
+}
+
+RunDirectory::RunDirectory(RunDirectory&& other) noexcept
+    : path_(std::move(other.path_)),
+      files_(std::move(other.files_)),
+      made_(std::exchange(other.made_, {})),
+      lock_(std::exchange(other.lock_, -1)),
+      cleared_(std::exchange(other.cleared_, false)),
+      kept_(other.kept_) {}
+
+RunDirectory::~RunDirectory() { release(); }
+
+/// Making a directory succeeds for one process alone: it decides who has the name.
+void RunDirectory::make_unnamed(const Config& config, std::chrono::system_clock::time_point now) {
+    const std::string base = base_name(config, now);
+    make_folders(fs::path(base).parent_path());
+    for (int number = 1;; ++number) {
+        path_ = numbered(base, number);
+        if (::mkdir(path_.c_str(), 0777) == 0) break;
+        if (errno != EEXIST) throw_cannot_make(path_, errno);
+    }
+    made_.push_back(path_);
+}
+
+void RunDirectory::make_folders(const fs::path& path) {
+    fs::path folder;
+    for (const fs::path& part : path) {
+        folder /= part;
+        std::error_code ignored;
+        if (fs::is_directory(folder, ignored)) continue;
+        if (::mkdir(folder.c_str(), 0777) == 0) {
+            made_.push_back(folder);
+        } else if (errno != EEXIST || !fs::is_directory(folder, ignored)) {
+            throw_cannot_make(path, errno == EEXIST ? ENOTDIR : errno);
+        }
+    }
+}
+
+bool RunDirectory::lock(const ResolvedOptions& options) {
+    const int file = ::open(lock_path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (file < 0 && errno == ENOENT) return false;
+    if (file < 0) {
+        throw ConfigError(fmt::format("cannot write in the run's directory {}: {}; choose another run.dir",
+                                      path_.string(), std::strerror(errno)));
+    }
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        std::array<char, 512> holder{};
+        const ssize_t length = ::pread(file, holder.data(), holder.size(), 0);
+        ::close(file);
+        throw ConfigError(
+            fmt::format("{}: already holds a run, which goes on: {} is writing there; name another "
+                        "directory, or wait for its end",
+                        options.place("run.dir"),
+                        length > 0 ? std::string(holder.data(), static_cast<std::size_t>(length))
+                                   : "a process that has just begun"));
+    }
+    // The run before may have removed the file between the two calls: then its lock is nobody's any more.
+    struct ::stat locked {};
+    struct ::stat named {};
+    if (::fstat(file, &locked) != 0 || ::stat(lock_path().c_str(), &named) != 0 ||
+        locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) {
+        ::close(file);
+        return false;
+    }
+    lock_ = file;
+    const std::string who = fmt::format("process {} on {}", ::getpid(), host_name());
+    // For the message alone: a full disk is noticed where the run's own files are made.
+    const bool noted = ::ftruncate(file, 0) == 0 && ::pwrite(file, who.data(), who.size(), 0) > 0;
+    static_cast<void>(noted);
+    return true;
+}
+
+void RunDirectory::clear() {
+    if (files_ != path_) make_folders(files_);
+    for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
+    cleared_ = true;
+}
+
+void RunDirectory::publish() {
+    if (files_ == path_) return;
+    for (const std::string_view name : kRunFiles) {
+        if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
+        throw CheckpointError(
+            fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
+                        "yourself",
+                        files_.string(), name, path_.string(), std::strerror(errno)));
+    }
+    ::rmdir(files_.c_str());
+    files_ = path_;
+}
+
+void RunDirectory::release() noexcept {
+    if (cleared_ && !kept_) {
+        for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
+    }
+    if (lock_ >= 0) {
+        // Removed while the lock is held, so that it is not another run's.
+        ::unlink(lock_path().c_str());
+        ::close(std::exchange(lock_, -1));
+    }
+    // Those that hold something stay.
+    for (; !made_.empty(); made_.pop_back()) ::rmdir(made_.back().c_str());
+}
+
+}  // namespace lockstep

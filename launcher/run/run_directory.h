@@ -1,0 +1,77 @@
+// A run's directory: chosen, made, held by one process alone, and its older run kept until the new one
+// stands.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "launcher/options/config.h"
+#include "launcher/options/options.h"
+
+namespace lockstep {
+
+inline constexpr std::string_view kRunFile = "run.json";
+inline constexpr std::string_view kModelFile = "model.lockstep";
+inline constexpr std::array<std::string_view, 4> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
+                                                           kModelFile};
+
+/// Whether there is something of that name, a link's target counting. Never throws: what the system refuses
+/// to look at counts as missing, and is named where it is opened.
+bool is_there(const std::filesystem::path& path) noexcept;
+
+/// The directory a run would use: run.dir, or runs/<configuration>-<date>-<time> with a number added where
+/// that is taken. Throws ConfigError where run.dir already holds a run and run.overwrite is false, is not
+/// a directory, or where a folder has the name of one of the run's files. Creates nothing.
+std::filesystem::path choose_run_dir(const Config& config, const ResolvedOptions& options,
+                                     std::chrono::system_clock::time_point now);
+
+/// While it lives no other process gets the same directory. The lock is one of flock(2) on the file .lock in
+/// it: the system frees it when the process ends, however it ends. Over NFS, Linux makes it a lock of the
+/// server's that all hosts see; a file system without locks (some mounts of Lustre) has none, and there two
+/// runs that begin at the same moment with the same run.dir are not kept apart. Not collective: rank 0 alone
+/// holds one.
+class RunDirectory {
+  public:
+    /// Makes the directory, where it is not there, and takes the lock. Two runs without run.dir that begin in
+    /// the same second get two directories. Throws ConfigError as choose_run_dir, where another process holds
+    /// the directory, and where it cannot be made or written.
+    RunDirectory(const Config& config, const ResolvedOptions& options,
+                 std::chrono::system_clock::time_point now);
+    ~RunDirectory();
+    RunDirectory(RunDirectory&& other) noexcept;
+    RunDirectory(const RunDirectory&) = delete;
+    RunDirectory& operator=(const RunDirectory&) = delete;
+    RunDirectory& operator=(RunDirectory&&) = delete;
+
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+    /// Where the run's files are written: path(), but path()/unfinished while there is a model of an older
+    /// run.
+    [[nodiscard]] const std::filesystem::path& files() const { return files_; }
+    /// Removes an older run's files from files(), and makes that. Until keep() is called, what this run has
+    /// written there is removed in the end, and so is what was made for it.
+    void clear();
+    void keep() { kept_ = true; }
+    /// The run is whole: its files take the places of the older run's. Throws CheckpointError.
+    void publish();
+
+  private:
+    void make_unnamed(const Config& config, std::chrono::system_clock::time_point now);
+    void make_named(const ResolvedOptions& options);
+    void make_folders(const std::filesystem::path& path);
+    /// False where the directory was removed meanwhile, by a run that had made it and then failed.
+    bool lock(const ResolvedOptions& options);
+    void release() noexcept;
+    [[nodiscard]] std::filesystem::path lock_path() const { return path_ / ".lock"; }
+
+    std::filesystem::path path_;
+    std::filesystem::path files_;
+    std::vector<std::filesystem::path> made_;  // folders that were not there, outermost first
+    int lock_ = -1;
+    bool cleared_ = false;
+    bool kept_ = false;
+};
+
+}  // namespace lockstep
