@@ -52,10 +52,9 @@ const std::array kTable{
                .choices = data_source_names(),
                .required = true},
     path("data.dir", "mnist, csv: the folder of the files"),
-    text("data.prefix",
-         "mnist: what the names of the four files begin with, as emnist-letters-, where data.dir holds "
-         "several "
-         "sets; empty: MNIST's own names, or the only set"),
+    OptionSpec{.key = "data.prefix",
+               .help = "mnist: what the names of the four files begin with, as emnist-letters-, where "
+                       "data.dir holds several sets; empty: MNIST's own names, or the only set"},
     OptionSpec{.key = "data.scale",
                .default_text = "auto",
                .help =
