@@ -190,19 +190,6 @@ double Communicator::min(double value) const { return reduce_value(value, MPI_MI
 std::int64_t Communicator::sum(std::int64_t value) const { return reduce_value(value, MPI_SUM, comm_); }
 
 template <Reducible T>
-void Communicator::reduce_sum(std::span<T> values) const {
-    for_each_chunk(values, chunk_bytes_ / sizeof(T), [&](std::span<T> piece) {
-        check_mpi(MPI_Allreduce(MPI_IN_PLACE, piece.data(), static_cast<int>(piece.size()), mpi_type<T>(),
-                                MPI_SUM, comm_),
-                  "MPI_Allreduce", comm_);
-    });
-}
-template void Communicator::reduce_sum(std::span<float>) const;
-template void Communicator::reduce_sum(std::span<double>) const;
-template void Communicator::reduce_sum(std::span<std::int64_t>) const;
-template void Communicator::reduce_sum(std::span<std::uint64_t>) const;
-
-template <Reducible T>
 void Communicator::start_reduce_sum(std::span<T> values, Requests& requests) const {
     for_each_chunk(values, chunk_bytes_ / sizeof(T), [&](std::span<T> piece) {
         check_mpi(MPI_Iallreduce(MPI_IN_PLACE, piece.data(), static_cast<int>(piece.size()), mpi_type<T>(),
@@ -214,21 +201,6 @@ template void Communicator::start_reduce_sum(std::span<float>, Requests&) const;
 template void Communicator::start_reduce_sum(std::span<double>, Requests&) const;
 template void Communicator::start_reduce_sum(std::span<std::int64_t>, Requests&) const;
 template void Communicator::start_reduce_sum(std::span<std::uint64_t>, Requests&) const;
-
-void Communicator::send_bytes(std::span<const std::byte> bytes, std::size_t to, int tag) const {
-    for_each_chunk(bytes, chunk_bytes_, [&](std::span<const std::byte> piece) {
-        check_mpi(MPI_Send(piece.data(), count_of(piece), MPI_BYTE, static_cast<int>(to), tag, comm_),
-                  "MPI_Send", comm_);
-    });
-}
-
-void Communicator::receive_bytes(std::span<std::byte> bytes, std::size_t from, int tag) const {
-    for_each_chunk(bytes, chunk_bytes_, [&](std::span<std::byte> piece) {
-        check_mpi(MPI_Recv(piece.data(), count_of(piece), MPI_BYTE, static_cast<int>(from), tag, comm_,
-                           MPI_STATUS_IGNORE),
-                  "MPI_Recv", comm_);
-    });
-}
 
 void Communicator::start_send_bytes(std::span<const std::byte> bytes, std::size_t to, int tag,
                                     Requests& requests) const {

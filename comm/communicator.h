@@ -23,7 +23,7 @@ inline constexpr std::size_t kChunk_bytes = std::size_t{1} << 30;
 template <class T>
 concept Transferable = std::is_trivially_copyable_v<T>;
 
-/// The types that MPI sums for us: see reduce_sum.
+/// The types that MPI sums for us: see start_reduce_sum.
 template <class T>
 concept Reducible = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t> ||
     std::same_as<T, std::uint64_t>;
@@ -105,30 +105,18 @@ class Communicator {
     /// True on every rank if `value` is on any. Collective.
     [[nodiscard]] bool any(bool value) const { return max(std::int64_t{value}) != 0; }
 
-    /// values = the sum over the ranks, by MPI_Allreduce in place. Collective; equal lengths on all ranks.
-    /// The order of a floating-point sum is MPI's: the bits depend on the number of ranks. TreeAllreduce's do
-    /// not.
-    template <Reducible T>
-    void reduce_sum(std::span<T> values) const;
-
-    /// Starts the same sum and adds its requests to `requests`; the span must live until they are complete.
-    /// All ranks must start their sums in the same order.
+    /// Starts values = the sum over the ranks, by MPI_Iallreduce in place, and adds its requests to
+    /// `requests`; the span must live until they are complete. Equal lengths on all ranks, which must start
+    /// their sums in the same order. The order of a floating-point sum is MPI's: the bits depend on the
+    /// number of ranks. TreeAllreduce's do not.
     template <Reducible T>
     void start_reduce_sum(std::span<T> values, Requests& requests) const;
 
     /// Lets MPI move messages that are under way. Not collective.
     void progress() const;
 
-    /// Blocking transfer to and from one rank. Lengths at both ends must be equal.
-    template <Transferable T>
-    void send(std::span<const T> values, std::size_t to, int tag) const {
-        send_bytes(std::as_bytes(values), to, tag);
-    }
-    template <Transferable T>
-    void receive(std::span<T> values, std::size_t from, int tag) const {
-        receive_bytes(std::as_writable_bytes(values), from, tag);
-    }
-    /// Starts a transfer and adds its requests to `requests`; the span must live until they are complete.
+    /// Starts a transfer to or from one rank and adds its requests to `requests`; the span must live until
+    /// they are complete. Lengths at both ends must be equal.
     template <Transferable T>
     void start_send(std::span<const T> values, std::size_t to, int tag, Requests& requests) const {
         start_send_bytes(std::as_bytes(values), to, tag, requests);
@@ -141,8 +129,6 @@ class Communicator {
   private:
     void broadcast_bytes(std::span<std::byte> bytes, std::size_t root) const;
     void allgather_bytes(std::span<const std::byte> own, std::span<std::byte> all) const;
-    void send_bytes(std::span<const std::byte> bytes, std::size_t to, int tag) const;
-    void receive_bytes(std::span<std::byte> bytes, std::size_t from, int tag) const;
     void start_send_bytes(std::span<const std::byte> bytes, std::size_t to, int tag,
                           Requests& requests) const;
     void start_receive_bytes(std::span<std::byte> bytes, std::size_t from, int tag, Requests& requests) const;

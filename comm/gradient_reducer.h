@@ -116,7 +116,6 @@ class GradientReducer {
     [[nodiscard]] std::size_t arena_count() const { return arena_count_; }
     /// In the order in which they are reduced.
     [[nodiscard]] const std::vector<Slice>& buckets() const { return buckets_; }
-    [[nodiscard]] Reduction reduction() const { return options_.reduction; }
     /// The ranks that share memory.
     [[nodiscard]] const HostLayout& layout() const { return allreduce_->layout(); }
     /// What reduces the buckets: the ranks of the host, and the memory they share.

@@ -28,15 +28,19 @@ void drop_out(const DropoutDraw& draw, float rate, ConstMatrix y, Matrix dropped
     const Kernels& k = kernels();
     const std::uint32_t purpose = static_cast<std::uint32_t>(RandomPurpose::kDropout) + 256 * draw.place;
     share_range(y.rows, kGrain / (y.cols + 1) + 1, 1, [&](std::size_t begin, std::size_t end) {
-        k.drop_out({.samples = end - begin,
-                    .units = y.cols,
-                    .key = {low_word(draw.seed), high_word(draw.seed)},
-                    .first = draw.first + static_cast<std::uint32_t>(begin),
-                    .step = draw.step,
-                    .purpose = purpose,
-                    .rate = rate,
-                    .y = {y.data + begin * y.stride, y.stride},
-                    .dropped = {dropped.data + begin * dropped.stride, dropped.stride}});
+        // Where one choice holds for the whole batch, every row is drawn as the first.
+        const std::size_t run = draw.whole_batch ? 1 : end - begin;
+        for (std::size_t row = begin; row < end; row += run) {
+            k.drop_out({.samples = run,
+                        .units = y.cols,
+                        .key = {low_word(draw.seed), high_word(draw.seed)},
+                        .first = draw.whole_batch ? 0 : draw.first + static_cast<std::uint32_t>(row),
+                        .step = draw.step,
+                        .purpose = purpose,
+                        .rate = rate,
+                        .y = {y.data + row * y.stride, y.stride},
+                        .dropped = {dropped.data + row * dropped.stride, dropped.stride}});
+        }
     });
 }
 

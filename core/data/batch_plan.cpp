@@ -2,6 +2,7 @@
 #include "core/data/batch_plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -9,11 +10,13 @@
 
 namespace lockstep {
 
-BatchPlan::BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed)
+BatchPlan::BatchPlan(std::size_t dataset_size, std::size_t global_batch, std::size_t leaf, std::uint64_t seed,
+                     SampleOrder order)
     : dataset_size_(dataset_size),
       global_batch_(std::min(global_batch, dataset_size)),
       leaf_(leaf),
-      seed_(seed) {
+      seed_(seed),
+      order_(order) {
     if (dataset_size == 0 || global_batch == 0 || leaf == 0) {
         throw std::invalid_argument("batch plan: data set, global batch and leaf must not be empty");
     }
@@ -73,6 +76,11 @@ std::vector<ShardPiece> BatchPlan::pieces(const Batch& batch, const Shard& shard
 }
 
 std::vector<std::uint64_t> BatchPlan::order(std::size_t epoch) const {
+    if (order_ == SampleOrder::kCyclic) {
+        std::vector<std::uint64_t> order(dataset_size_);
+        std::iota(order.begin(), order.end(), std::uint64_t{0});
+        return order;
+    }
     return permutation(dataset_size_, RandomStream(seed_, RandomPurpose::kSampleOrder),
                        static_cast<std::uint32_t>(epoch));
 }

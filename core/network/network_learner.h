@@ -45,7 +45,9 @@ class NetworkLearner : public Learner {
     }
     void forward(ParameterSource& parameters, const Samples& samples, const DropoutDraw& draw,
                  std::span<SampleMetrics> metrics) override {
-        network_.forward(parameters, samples.x, work_, &draw);
+        DropoutDraw own = draw;
+        own.whole_batch = network_.spec().dropout_by_step;
+        network_.forward(parameters, samples.x, work_, &own);
         network_.evaluate(samples.targets, samples.x.rows, work_, metrics);
     }
     void backward(ParameterSource& parameters, const Samples& samples, std::size_t leaf,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <sstream>
@@ -15,8 +16,9 @@ namespace lockstep {
 namespace {
 
 constexpr std::array<std::string_view, 2> kKinds{"dense", "distance"};
-constexpr std::array<std::string_view, 8> kAttributes{"units", "activation", "amplitude", "steepness",
-                                                      "width", "init",       "dropout",   "scale"};
+constexpr std::array<std::string_view, 9> kAttributes{
+    "units", "activation", "amplitude", "steepness", "width", "init", "bias_init", "dropout", "scale"};
+constexpr std::array<std::string_view, 2> kBiasInitialisers{"zero", "weights"};
 /// In the order of ActivationKind, but for the last two places.
 constexpr std::array<std::string_view, 8> kActivations{"identity", "relu",      "sigmoid",  "tanh",
                                                        "step",     "saturated", "gaussian", "softmax"};
@@ -166,6 +168,11 @@ LayerSpec parse_layer(std::string_view text) {
                             : default_initialiser(layer);
     if (layer.kind == "distance") check_centres(layer.initialiser);
     if (given.contains("scale")) layer.init_scale = parse_init_scale(layer.initialiser, given["scale"]);
+    if (given.contains("bias_init")) {
+        if (layer.kind == "distance")
+            throw ConfigError("bias_init= belongs to dense layers: a distance layer has no biases");
+        layer.draws_biases = choice("bias_init", given["bias_init"], kBiasInitialisers) == 1;
+    }
     if (given.contains("dropout")) layer.dropout = parse_dropout(given["dropout"]);
     return layer;
 }
@@ -180,6 +187,7 @@ std::string to_string(const LayerSpec& layer) {
         text += fmt::format(" {}={}", gaussian ? "width" : "steepness", layer.activation.b);
     text += fmt::format(" init={}", kInitialisers[static_cast<std::size_t>(layer.initialiser)]);
     if (layer.init_scale) text += fmt::format(" scale={}", *layer.init_scale);
+    if (layer.draws_biases) text += " bias_init=weights";
     if (layer.dropout != 0.0F) text += fmt::format(" dropout={}", layer.dropout);
     return text;
 }
@@ -189,6 +197,11 @@ std::span<const std::string_view> loss_names() { return kLosses; }
 Loss parse_loss(std::string_view text) { return static_cast<Loss>(choice("loss", text, kLosses)); }
 
 std::string to_string(Loss loss) { return std::string(kLosses[static_cast<std::size_t>(loss)]); }
+
+bool NetworkSpec::drops_out() const {
+    return input_dropout > 0.0F ||
+           std::ranges::any_of(layers, [](const LayerSpec& layer) { return layer.dropout > 0.0F; });
+}
 
 void check(const NetworkSpec& spec) {
     if (spec.layers.empty()) throw ConfigError("the network has no layer; give at least one network.layer");

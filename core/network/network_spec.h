@@ -13,7 +13,7 @@
 
 namespace lockstep {
 
-/// How a layer's weights are drawn; biases start at 0. Uniform in [−w, w]:
+/// How a layer's weights are drawn; biases start at 0, or are drawn as the weights are. Uniform in [−w, w]:
 ///   kHe      w = √(6 / inputs)              He et al., ICCV 2015 (for ReLU)
 ///   kGlorot  w = √(6 / (inputs + outputs))  Glorot and Bengio, AISTATS 2010
 ///   kLecun   w = √(3 / inputs)              LeCun et al., "Efficient BackProp", 1998: potentials of unit
@@ -34,6 +34,7 @@ struct LayerSpec {
     bool softmax = false;
     Initialiser initialiser = Initialiser::kGlorot;
     std::optional<float> init_scale;  ///< of kUniform, kNormal and kConstant
+    bool draws_biases = false;        ///< by the weights' law; else they start at 0
     float dropout = 0.0F;  ///< share of the outputs that are silenced in a training step, in [0, 1)
     bool operator==(const LayerSpec&) const = default;
 };
@@ -76,6 +77,10 @@ struct NetworkSpec {
     TargetCoding coding;  ///< concerns the error alone, models do not keep it
     float input_dropout =
         0.0F;  ///< the same share of the inputs; concerns training alone, models do not keep it
+    bool dropout_by_step = false;  ///< one set of silent neurons for all samples of a step; likewise
+
+    /// Whether anything is silenced in a training step.
+    [[nodiscard]] bool drops_out() const;
     bool operator==(const NetworkSpec&) const = default;
 };
 
@@ -84,7 +89,8 @@ struct NetworkSpec {
 /// (sigmoid, tanh). Of the kind distance: gaussian (the default) with width=, or identity; init: uniform (the
 /// default), normal or constant, of scale 1 where none is given.
 /// init: he, glorot, lecun, uniform, he_normal, glorot_normal, normal, constant; by default he for relu, else
-/// glorot; scale= for uniform, normal and constant. dropout: from 0, below 1.
+/// glorot; scale= for uniform, normal and constant. bias_init, of dense layers: zero (the default), or
+/// weights, drawn as the weights are. dropout: from 0, below 1.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
 LayerSpec parse_layer(std::string_view text);
 /// The text that parse_layer reads back as the same specification.

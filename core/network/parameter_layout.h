@@ -13,7 +13,8 @@ namespace lockstep {
 /// What a block's values do, for those who treat them differently.
 enum class ParameterRole {
     kWeight,  ///< (inputs, neurons): column j holds what enters neuron j; decays and has a norm to bound
-    kOther,   ///< biases and the like, which are left alone
+    kBias,    ///< (1, neurons): decays where the configuration wants it
+    kOther,   ///< centres and the like, which are left alone
 };
 
 /// One named matrix of parameters: (rows, cols) row-major at `offset` floats from the arena's start.

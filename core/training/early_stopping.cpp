@@ -2,9 +2,9 @@
 
 namespace lockstep {
 
-bool EarlyStopping::improves(double loss) {
-    if (loss < best_) {
-        best_ = loss;
+bool EarlyStopping::improves(double error) {
+    if (error < best_) {
+        best_ = error;
         waited_ = 0;
         return true;
     }

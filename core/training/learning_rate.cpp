@@ -63,10 +63,11 @@ double LearningRate::scheduled(std::size_t number) const {
         }
         case RateSchedule::kCosine: {
             const auto final_rate = static_cast<double>(options_.final_rate);
-            const std::size_t last = total_steps_ > options_.warmup_steps + 1
-                                         ? total_steps_ - options_.warmup_steps - 1
-                                         : 1;  // of `behind`
-            const double x = static_cast<double>(std::min(behind, last)) / static_cast<double>(last);
+            // Steps after the warm-up, of which the last has exactly the final rate.
+            const std::size_t descent = total_steps_ - std::min(total_steps_, options_.warmup_steps);
+            if (number >= total_steps_ && descent > 0 && total_steps_ > 1) return final_rate;
+            const double x =
+                static_cast<double>(behind) / static_cast<double>(std::max<std::size_t>(descent, 2) - 1);
             return final_rate + (rate - final_rate) * 0.5 * (1.0 + cos_pi(x));
         }
         case RateSchedule::kAdaptive:

@@ -19,7 +19,9 @@ namespace lockstep {
 ///   kSteps        ε · decay^⌊n / decay_epochs⌋
 ///   kExponential  ε · decay^n
 ///   kInverse      ε · T / (T + t − 1), T = decay_steps; with T = 1 that is ε / t
-///   kCosine       final + (ε − final) · ½ (1 + cos π x), x from 0 at the first step to 1 at the last
+///   kCosine       final + (ε − final) · ½ (1 + cos π x), x from 0 at the first step after the warm-up to 1
+///   at
+///                 the run's last; 1 where these are one step, but 0 where that step is the whole run
 ///   kAdaptive     after an epoch · rise where its mean training error fell below the last epoch's, · fall
 ///                 where it rose
 enum class RateSchedule { kConstant, kSteps, kExponential, kInverse, kCosine, kAdaptive };

@@ -9,23 +9,25 @@ namespace lockstep {
 
 Regulariser::Regulariser(RegularisationOptions options, const ParameterLayout& layout) : options_(options) {
     for (const ParameterBlock& block : layout.blocks()) {
-        if (block.role == ParameterRole::kWeight) weights_.push_back(block);
+        const bool weight = block.role == ParameterRole::kWeight;
+        if (weight) weights_.push_back(block);
+        if (weight || (options.biases && block.role == ParameterRole::kBias)) decaying_.push_back(block);
     }
 }
 
 void Regulariser::update(Optimizer& optimizer, UpdateStep step, std::size_t begin, std::size_t first,
                          std::span<const float> gradient_sum, std::span<float> parameters) const {
     if (!options_.treats_weights()) return optimizer.update(step, first, gradient_sum, parameters);
-    const auto run = [&](std::size_t from, std::size_t to, bool weights) {
+    const auto run = [&](std::size_t from, std::size_t to, bool decays) {
         if (from == to) return;
-        step.l2 = weights ? options_.l2 : 0.0F;
+        step.l2 = decays ? options_.l2 : 0.0F;
         const std::span<float> values = parameters.subspan(from - begin, to - from);
         optimizer.update(step, first + from - begin, gradient_sum.subspan(from - begin, to - from), values);
-        if (weights && options_.weight_decay != 0.0F) scale_values(values, 1.0F - options_.weight_decay);
+        if (decays && options_.weight_decay != 0.0F) scale_values(values, 1.0F - options_.weight_decay);
     };
     const std::size_t end = begin + parameters.size();
     std::size_t done = begin;
-    for (const ParameterBlock& block : weights_) {
+    for (const ParameterBlock& block : decaying_) {
         const std::size_t from = std::clamp(block.offset, done, end);
         const std::size_t to = std::clamp(block.offset + block.count(), from, end);
         run(done, from, false);

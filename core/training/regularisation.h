@@ -1,6 +1,7 @@
 // What is done to weights besides following the gradient, so that a network generalises.
 //
-// Weights alone are treated; biases and other parameters (ParameterRole::kOther) are left as they are.
+// Weights alone are treated, and biases where that is wanted; other parameters (ParameterRole::kOther) are
+// left as they are.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +17,14 @@ namespace lockstep {
 ///   l2            the error is increased by l2/2 · Σ w²: the mean gradient g becomes fma(l2, w, g)
 ///   weight_decay  ζ: after a step w = w · (1 − ζ)
 ///   max_norm      after a step a neuron's incoming weights are scaled to this norm where theirs is larger
+/// With `biases` the first two treat biases as they treat weights, as the lecture has it.
 struct RegularisationOptions {
     float l2 = 0.0F;
     float weight_decay = 0.0F;
     float max_norm = 0.0F;
+    bool biases = false;
 
-    /// Whether a step treats weights otherwise than biases.
+    /// Whether a step treats some parameters otherwise than others.
     [[nodiscard]] bool treats_weights() const { return l2 != 0.0F || weight_decay != 0.0F; }
 };
 
@@ -40,7 +43,8 @@ class Regulariser {
 
   private:
     RegularisationOptions options_;
-    std::vector<ParameterBlock> weights_;  // in the arena's order
+    std::vector<ParameterBlock> decaying_;  // in the arena's order
+    std::vector<ParameterBlock> weights_;
 };
 
 }  // namespace lockstep

@@ -14,8 +14,8 @@
 #include "core/network/energy/digraph.h"
 #include "launcher/files/digraph_file.h"
 #include "launcher/files/digraph_table.h"
-#include "launcher/score/same_inputs.h"
 #include "launcher/run/printing.h"
+#include "launcher/score/same_inputs.h"
 
 namespace lockstep {
 
@@ -168,12 +168,12 @@ void print(const CommandInput& input, const std::vector<Row>& rows) {
         std::vector<std::string> targets;
         for (const DigraphTarget& target : row.sample.targets) targets.push_back(target.text);
         print_out("{} -> {}  (target {}{})  {}\n", fmt::join(row.sample.input_texts, " "),
-                   fmt::join(row.activity.outputs, " "), fmt::join(targets, " "),
-                   is_right(row) ? "" : ", wrong", end_text(row.activity));
+                  fmt::join(row.activity.outputs, " "), fmt::join(targets, " "),
+                  is_right(row) ? "" : ", wrong", end_text(row.activity));
     }
-    print_out(
-        "{}{}{}  ({} samples, {} stopped)\n", input.set, loss ? fmt::format(" loss {:.6f}", *loss) : "",
-        share ? fmt::format(" accuracy {:.2f} %", 100.0 * *share) : "", rows.size(), count_stopped(rows));
+    print_out("{}{}{}  ({} samples, {} stopped)\n", input.set, loss ? fmt::format(" loss {:.6f}", *loss) : "",
+              share ? fmt::format(" accuracy {:.2f} %", 100.0 * *share) : "", rows.size(),
+              count_stopped(rows));
 }
 
 }  // namespace

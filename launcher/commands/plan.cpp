@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/commands/commands.h"
+#include "launcher/options/config_stopping.h"
 #include "launcher/options/options_json.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/run_log.h"
 #include "launcher/score/prepare.h"
 #include "launcher/train/data_advice.h"
+#include "launcher/train/learning_advice.h"
 #include "launcher/train/plan_report.h"
 #include "launcher/train/target_range.h"
 
@@ -62,7 +64,7 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
            const std::vector<std::string>& warnings) {
     const Config& config = input.config;
     print_out("data        {}; {}{}\n", data.train->description(),
-               data.validation ? data.validation->description() + "; " : "", data.test->description());
+              data.validation ? data.validation->description() + "; " : "", data.test->description());
     print_out("inputs      {}\n", inputs_text(*data.train, config.data.scale));
     if (data.train->classes() > 0) print_out("classes     {}\n", data.train->classes());
     for (const std::string& text : warnings) print_out("warning: {}\n", text);
@@ -72,6 +74,10 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
                   layer.parameters, layer.text);
     }
     print_out("parameters  {}\n", report.parameters);
+    print_out(
+        "neurons     {}, {} of them hidden; by the lecture's rule of thumb, a tenth of the training "
+        "samples, about {}\n",
+        report.neurons, report.hidden_neurons, neurons_by_rule_of_thumb(report.training_samples));
     print_out("steps       {} an epoch of {} samples in batches of {}; {} in all\n", report.steps_per_epoch,
               report.training_samples, report.global_batch, report.steps);
     print_out(
@@ -80,6 +86,9 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         config.learning_rate.schedule == RateSchedule::kAdaptive ? ", but for what the error does" : "");
     if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
         print_out("rates       {}\n", rates_text(rates));
+    if (const std::string advice = rate_advice(config); !advice.empty()) {
+        print_out("warning: {}\n", advice);
+    }
     print_out("leaves      {} samples each; {}\n", config.training.leaf, leaves_text(report.leaves));
     if (!report.idle_ranks.empty()) print_out("warning: {}\n", idle_text(report));
     print_out(
@@ -145,6 +154,9 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
             {"warnings", warnings},
             {"layers", layers},
             {"parameters", report.parameters},
+            {"neurons", report.neurons},
+            {"hidden_neurons", report.hidden_neurons},
+            {"neurons_by_rule_of_thumb", neurons_by_rule_of_thumb(report.training_samples)},
             {"training_samples", report.training_samples},
             {"global_batch", report.global_batch},
             {"steps_per_epoch", report.steps_per_epoch},
@@ -152,6 +164,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
             {"learning_rates", input.config.learning_rate.rates},
             {"learning_rate_first", report.first_rate},
             {"learning_rate_last", report.last_rate},
+            {"learning_rate_warning", rate_advice(input.config)},
             {"leaves_per_rank", report.leaves},
             {"idle_ranks", report.idle_ranks},
             {"memory_bytes_per_rank",
@@ -177,7 +190,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
 
 int command_plan(const CommandInput& input) {
     const Prepared prepared = prepare(input);
-    check_stopping(input.config, input.options, prepared.data.validation != nullptr);
+    check_stopping(input.config, input.options, prepared.network, prepared.data.validation != nullptr);
     choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
     const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;
     const PlanReport report = make_plan(input.config, prepared.network, *prepared.data.train, ranks);

@@ -9,7 +9,8 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
-#include "launcher/train/data_advice.h"
+#include "launcher/options/config_stopping.h"
+#include "launcher/options/option_refusals.h"
 
 namespace lockstep {
 
@@ -74,14 +75,10 @@ AugmentationOptions make_augmentation(const ResolvedOptions& options) {
         .scaling = number<float>(options, "augmentation.scaling"),
         .elastic_alpha = number<float>(options, "augmentation.elastic_alpha"),
         .elastic_sigma = number<float>(options, "augmentation.elastic_sigma")};
-    const auto refuse = [&](std::string_view key, std::string_view missing) {
-        throw ConfigError(fmt::format("{}: has no effect without {}; set that, or remove the key",
-                                      options.place(key), missing));
-    };
-    if (options.given("augmentation.elastic_sigma") && augmentation.elastic_alpha == 0.0F)
-        refuse("augmentation.elastic_sigma", "augmentation.elastic_alpha");
-    if (options.given("augmentation.width") && !augmentation.any())
-        refuse("augmentation.width", "a distortion such as augmentation.shift");
+    refuse_without(options, "augmentation.elastic_sigma", augmentation.elastic_alpha != 0.0F,
+                   "augmentation.elastic_alpha");
+    refuse_without(options, "augmentation.width", augmentation.any(),
+                   "a distortion such as augmentation.shift");
     return augmentation;
 }
 
@@ -136,6 +133,9 @@ NetworkSpec make_network(const ResolvedOptions& options) {
     network.loss = parse_loss(options.text("network.loss"));
     network.coding = make_coding(options, network.loss);
     network.input_dropout = number<float>(options, "network.input_dropout");
+    network.dropout_by_step = options.text("network.dropout_draw") == "step";
+    refuse_without(options, "network.dropout_draw", network.drops_out(),
+                   "dropout= of a layer or network.input_dropout");
     try {
         check(network);
     } catch (const ConfigError& error) {
@@ -170,20 +170,6 @@ void refuse_steps(const ResolvedOptions& options, const NetworkSpec& network) {
     }
 }
 
-void refuse_blind_stops(const ResolvedOptions& options, const TrainingConfig& training) {
-    if (training.watches_validation() && options.text("run.evaluate_every") == "0") {
-        throw ConfigError(fmt::format(
-            "{}: goes by the validation loss, which run.evaluate_every = 0 measures only at the end; set 1",
-            options.place(training.patience > 0 ? "training.patience" : "training.keep")));
-    }
-    if (training.stop_gradient > 0.0 && options.text("comm.shard") != "none") {
-        throw ConfigError(fmt::format(
-            "{}: the norm takes the whole gradient, but with comm.shard = {} no rank holds it; choose "
-            "comm.shard = none, or 0 to go on whatever it is",
-            options.place("training.stop_gradient"), options.text("comm.shard")));
-    }
-}
-
 TrainingConfig make_training(const ResolvedOptions& options) {
     const std::string& batch = options.text("training.global_batch");
     TrainingConfig training;
@@ -196,10 +182,9 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     training.threads = count(options, "training.threads");
     training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));
     if (training.threads == 0) training.threads = default_threads();
-    training.patience = count(options, "training.patience");
-    training.stop_gradient = number<double>(options, "training.stop_gradient");
-    training.keep_best = options.text("training.keep") == "best";
-    refuse_blind_stops(options, training);
+    training.order =
+        options.text("training.order") == "cyclic" ? SampleOrder::kCyclic : SampleOrder::kShuffled;
+    read_stopping(options, training);
     if (!options.given("training.epochs") && !options.given("training.max_steps")) {
         throw ConfigError(
             "neither training.epochs nor training.max_steps is given; set one (0 to initialise the network "
@@ -253,7 +238,10 @@ RegularisationOptions make_regularisation(const ResolvedOptions& options) {
     const RegularisationOptions regularisation{
         .l2 = number<float>(options, "regularisation.l2"),
         .weight_decay = number<float>(options, "regularisation.weight_decay"),
-        .max_norm = number<float>(options, "regularisation.max_norm")};
+        .max_norm = number<float>(options, "regularisation.max_norm"),
+        .biases = options.text("regularisation.biases") == "true"};
+    refuse_without(options, "regularisation.biases", regularisation.treats_weights(),
+                   "regularisation.l2 or regularisation.weight_decay");
     const std::string& optimizer = options.text("optimizer.name");
     if (regularisation.treats_weights() && make_optimizer({.name = optimizer}, 0)->needs_whole_layers()) {
         const bool l2 = regularisation.l2 > 0.0F;
@@ -535,13 +523,6 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
                                       options.place("training.global_batch"), train.size(), train.size()));
     }
     return network;
-}
-
-void check_stopping(const Config& config, const ResolvedOptions& options, bool has_validation) {
-    if (!config.training.watches_validation() || has_validation) return;
-    throw ConfigError(fmt::format(
-        "{}: goes by the validation loss, but there is no validation part; set data.split, as in 80/20",
-        options.place(config.training.patience > 0 ? "training.patience" : "training.keep")));
 }
 
 std::size_t default_threads() {

@@ -10,6 +10,7 @@
 #include "comm/gradient_reducer.h"
 #include "core/arithmetic/arithmetic.h"
 #include "core/data/augmentation.h"
+#include "core/data/batch_plan.h"
 #include "core/data/open_data.h"
 #include "core/data/preprocessing.h"
 #include "core/network/network_spec.h"
@@ -29,14 +30,27 @@ struct TrainingConfig {
     std::size_t global_batch = 0;  ///< over all ranks; kWholeSet for `all`
     std::size_t leaf = 32;
     std::size_t micro_batch = 0;  ///< samples whose activations are alive on a rank; 0: its whole share
+    SampleOrder order = SampleOrder::kShuffled;
     std::uint64_t seed = 1;
     std::size_t threads = 1;  ///< per rank, as it will be (the default is already looked up)
     Arithmetic arithmetic = Arithmetic::kFp32;
-    std::size_t patience = 0;    ///< checks without a lower validation loss; 0: no early stopping
-    double stop_gradient = 0.0;  ///< norm of a batch's mean gradient to stop at; 0: never
-    bool keep_best = false;      ///< the parameters of the lowest validation loss, not the last ones
+    std::size_t patience = 0;       ///< checks without a better one; 0: no early stopping
+    bool keep_best = false;         ///< the parameters of the best check, not the last ones
+    bool watches_accuracy = false;  ///< what makes a check the best: its validation accuracy, not its loss
+    double stop_gradient = 0.0;     ///< norm of the mean gradient to stop at; 0: never
+    std::size_t stop_gradient_steps =
+        1;  ///< how many in a row must be that small, where it is that of a step
+    bool stop_gradient_of_epoch = false;  ///< the norm is that of an epoch's mean gradient, not of a step's
+    bool log_gradient = false;            ///< run.log_gradient: the norms are in the log in any case
 
     [[nodiscard]] bool watches_validation() const { return patience > 0 || keep_best; }
+    /// "validation loss", "validation accuracy".
+    [[nodiscard]] std::string_view watched() const {
+        return watches_accuracy ? "validation accuracy" : "validation loss";
+    }
+    /// Whether gradients have their norms taken: of each step, and of each epoch as well.
+    [[nodiscard]] bool takes_norms() const { return stop_gradient > 0.0 || log_gradient; }
+    [[nodiscard]] bool takes_epoch_norms() const { return stop_gradient_of_epoch || log_gradient; }
     /// Steps of the whole run, 0 where it only initialises.
     [[nodiscard]] std::size_t steps(std::size_t steps_per_epoch) const;
 };
@@ -97,9 +111,6 @@ Config make_config(const ResolvedOptions& options);
 /// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
 NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
                                const Dataset& test);
-
-/// Whether there is a validation part for what goes by its loss. Throws ConfigError naming key and origin.
-void check_stopping(const Config& config, const ResolvedOptions& options, bool has_validation);
 
 /// OMP_NUM_THREADS, whose first number is the outermost level's, or 1: what training.threads = 0 means.
 std::size_t default_threads();

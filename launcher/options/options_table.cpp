@@ -28,6 +28,10 @@ constexpr std::array<std::string_view, 2> kReductions{"tree", "mpi"};
 constexpr std::array<std::string_view, 3> kCompressions{"none", "bf16", "top_k"};
 constexpr std::array<std::string_view, 3> kShards{"none", "optimizer", "parameters"};
 constexpr std::array<std::string_view, 2> kKeeps{"last", "best"};
+constexpr std::array<std::string_view, 2> kOrders{"shuffled", "cyclic"};
+constexpr std::array<std::string_view, 2> kWatched{"validation_loss", "validation_accuracy"};
+constexpr std::array<std::string_view, 2> kSteps{"step", "epoch"};
+constexpr std::array<std::string_view, 2> kDraws{"sample", "step"};
 constexpr std::array<std::string_view, 2> kSwitchWords{"true", "false"};
 
 // Whole numbers up to 2^53 are exact in a double; the seed alone may use all 64 bits.
@@ -144,7 +148,7 @@ const std::array kTable{
                        "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax, of distances "
                        "gaussian|identity] [amplitude=a] [steepness=b] [width=s] "
                        "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
-                       "[dropout=share of its outputs]",
+                       "[bias_init=zero|weights] [dropout=share of its outputs]",
                .required = true,
                .repeated = true,
                .unless = "network.digraph"},
@@ -170,6 +174,13 @@ const std::array kTable{
                .least = 0,
                .most = 1,
                .below = true},
+    OptionSpec{.key = "network.dropout_draw",
+               .kind = kChoice,
+               .default_text = "sample",
+               .help =
+                   "for what the silent neurons are drawn: each sample of a step, or the step's whole batch, "
+                   "as the lecture has it",
+               .choices = kDraws},
 
     whole("training.epochs", "0", 0, kMostWhole,
           "passes over the training set; 0: as many as training.max_steps needs"),
@@ -186,19 +197,39 @@ const std::array kTable{
     whole("training.micro_batch", "0", 0, kMostWhole,
           "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
           "changes bits; 0: its whole share of the batch"),
+    OptionSpec{
+        .key = "training.order",
+        .kind = kChoice,
+        .default_text = "shuffled",
+        .help = "of the samples in an epoch: at random, or as they come, step after step k = t mod p + 1",
+        .choices = kOrders},
     whole("training.patience", "0", 0, kMostWhole,
-          "stop after so many measurements without a lower validation loss than all before; 0: never"),
+          "stop after so many measurements none of which was better than all before; 0: never"),
+    OptionSpec{.key = "training.watch",
+               .kind = kChoice,
+               .default_text = "validation_loss",
+               .help = "what patience and keep go by: the loss, to be low, or the accuracy, to be high",
+               .choices = kWatched},
     OptionSpec{.key = "training.stop_gradient",
                .kind = kReal,
                .default_text = "0",
-               .help = "stop after a step whose batch's mean gradient has a norm of at most this; 0: never",
+               .help = "stop where the mean gradient's norm has been at most this for some time; 0: never",
                .least = 0,
                .most = kMostReal},
+    whole("training.stop_gradient_steps", "10", 1, kMostWhole,
+          "stop_gradient: how many steps in a row the norm of the batch's gradient is to be so small"),
+    OptionSpec{
+        .key = "training.stop_gradient_of",
+        .kind = kChoice,
+        .default_text = "step",
+        .help = "stop_gradient: whose mean gradient, that of each step's batch, or of an epoch's samples",
+        .choices = kSteps},
     OptionSpec{
         .key = "training.keep",
         .kind = kChoice,
         .default_text = "last",
-        .help = "which parameters the model holds: the last ones, or those of the lowest validation loss",
+        .help =
+            "which parameters the model holds: the last ones, or those of the best check by training.watch",
         .choices = kKeeps},
     whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
     whole("training.threads", "0", 0, 4096,
@@ -319,21 +350,25 @@ const std::array kTable{
                .most = kMostReal,
                .above = true},
 
-    OptionSpec{
-        .key = "regularisation.l2",
-        .kind = kReal,
-        .default_text = "0",
-        .help = "the error is increased by it times half the sum of all squared weights, without biases",
-        .least = 0,
-        .most = 1,
-        .below = true},
-    OptionSpec{.key = "regularisation.weight_decay",
+    OptionSpec{.key = "regularisation.l2",
                .kind = kReal,
                .default_text = "0",
-               .help = "after a step each weight, but no bias, is multiplied by 1 minus it",
+               .help = "the error is increased by it times half the sum of all squared weights",
                .least = 0,
                .most = 1,
                .below = true},
+    OptionSpec{.key = "regularisation.weight_decay",
+               .kind = kReal,
+               .default_text = "0",
+               .help = "after a step each weight is multiplied by 1 minus it",
+               .least = 0,
+               .most = 1,
+               .below = true},
+    OptionSpec{.key = "regularisation.biases",
+               .kind = kSwitch,
+               .default_text = "false",
+               .help = "l2 and weight_decay treat biases as weights, as the lecture has it",
+               .choices = kSwitchWords},
     OptionSpec{.key = "regularisation.max_norm",
                .kind = kReal,
                .default_text = "0",
@@ -399,6 +434,11 @@ const std::array kTable{
           "epochs between measurements on the validation and the test set; 0: only at the end"),
     whole("run.log_every", "100", 0, kMostWhole,
           "steps between lines of metrics.jsonl; 0: only at the end of an epoch"),
+    OptionSpec{.key = "run.log_gradient",
+               .kind = kSwitch,
+               .default_text = "false",
+               .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
+               .choices = kSwitchWords},
 };
 
 std::string whole_number_fault(const OptionSpec& spec, const std::string& text) {

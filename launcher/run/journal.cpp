@@ -57,15 +57,24 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
     metrics.samples = at.samples;
     metrics.seconds = seconds();
     if (at.step > 0) metrics.learning_rate = at.learning_rate;
-    if (at.samples > 0) metrics.samples_per_second = static_cast<double>(at.samples) / metrics.seconds;
+    if (at.samples > 0) {
+        metrics.training_seconds = training_seconds();
+        metrics.samples_per_second = static_cast<double>(at.samples) / *metrics.training_seconds;
+    }
     return metrics;
 }
 
-void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
-                   std::size_t steps_in_epoch) {
+void Journal::training_ends() {
+    training_seconds_ = training_seconds();
+    steps_watch_.reset();
+}
+
+void Journal::step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm,
+                   std::size_t step_in_epoch, std::size_t steps_in_epoch) {
     if (log_ && log_every_ > 0 && at.step % log_every_ == 0) {
         Metrics line = metrics("step", at);
         line.train_loss = train_loss;
+        line.gradient_norm = gradient_norm;
         log_->write(line);
     }
     if (!progress_.due()) return;
@@ -73,8 +82,10 @@ void Journal::step(const RunPosition& at, double train_loss, std::size_t step_in
                      fmt::format("loss {:.5f}", train_loss));
 }
 
-void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication) {
+void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
+                    std::optional<double> gradient_norm) {
     Metrics line = metrics("epoch", at);
+    line.gradient_norm = gradient_norm;
     line.communication_alone = communication.alone;
     line.communication_exposed = communication.exposed;
     if (communication.alone && communication.exposed) {
@@ -92,11 +103,15 @@ void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochComm
                                line.seconds));
 }
 
-void Journal::end(const RunPosition& at, const Scores& scores, const Ending& ending) {
+void Journal::end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,
+                  const std::string& concern) {
+    if (!concern.empty()) warn(concern);
     Metrics line = metrics("end", at);
     add(line, scores);
     line.stopped_by = to_string(ending.reason);
     if (ending.best_epoch > 0) line.best_epoch = ending.best_epoch;
+    line.model_epoch = model_epoch;
+    line.warning = concern;
     if (log_) log_->write(line);
 }
 

@@ -33,7 +33,7 @@ struct EpochCommunication {
     std::optional<double> ratio;    ///< bytes that were spared: those of plain sums over those sent
 };
 
-/// Why a run stopped, and which check of the validation loss was the best.
+/// Why a run stopped, and which check of the validation part was the best.
 struct Ending {
     enum Reason {
         kLimit,     ///< training.epochs or training.max_steps
@@ -41,7 +41,7 @@ struct Ending {
         kGradient,  ///< training.stop_gradient
     };
     Reason reason = kLimit;
-    std::size_t best_epoch = 0;  ///< 0: there is no validation loss
+    std::size_t best_epoch = 0;  ///< 0: there is no validation part
 };
 /// "limit", "patience", "gradient".
 std::string to_string(Ending::Reason reason);
@@ -52,12 +52,21 @@ class Journal {
     /// metrics.jsonl, 0 for none within an epoch.
     Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every);
 
-    void step(const RunPosition& at, double train_loss, std::size_t step_in_epoch,
-              std::size_t steps_in_epoch);
-    void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication);
+    /// Steps are taken between these two calls, and nothing else: samples_per_second goes by this time.
+    void training_begins() { steps_watch_.emplace(); }
+    void training_ends();
+
+    /// `gradient_norm`: of the batch's mean gradient, where it was taken; in epoch() of the epoch's.
+    void step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm,
+              std::size_t step_in_epoch, std::size_t steps_in_epoch);
+    void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
+               std::optional<double> gradient_norm);
     /// Says that the run ends before its limit.
     void stopped(const RunPosition& at, Ending::Reason reason);
-    void end(const RunPosition& at, const Scores& scores, const Ending& ending);
+    /// `scores` are those of epoch `model_epoch`, whose parameters the model has. `concern`: what went wrong
+    /// with the training, also told to the user; "" where nothing did.
+    void end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,
+             const std::string& concern);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);
     void warn(const std::string& text);
@@ -66,6 +75,10 @@ class Journal {
     [[nodiscard]] double seconds() const { return watch_.seconds(); }
     /// The model is written: see RunLog::publish. On the rank that has a log.
     void publish() { log_->publish(); }
+    /// Of those between training_begins and training_ends.
+    [[nodiscard]] double training_seconds() const {
+        return training_seconds_ + (steps_watch_ ? steps_watch_->seconds() : 0.0);
+    }
     [[nodiscard]] const std::optional<RunLog>& log() const { return log_; }
 
   private:
@@ -75,6 +88,8 @@ class Journal {
     std::optional<RunLog> log_;
     std::size_t log_every_;
     Stopwatch watch_;
+    std::optional<Stopwatch> steps_watch_;  // while steps are taken
+    double training_seconds_ = 0.0;         // of those before
     double last_line_seconds_ = 0.0;
 };
 

@@ -83,6 +83,7 @@ std::string to_json_line(const Metrics& metrics) {
     const auto add = [&](const char* key, const std::optional<double>& value) {
         if (value) json[key] = *value;
     };
+    add("training_seconds", metrics.training_seconds);
     add("samples_per_second", metrics.samples_per_second);
     // By its shortest decimals, as it was written in the configuration.
     if (metrics.learning_rate) json["learning_rate"] = std::stod(fmt::format("{}", *metrics.learning_rate));
@@ -90,6 +91,7 @@ std::string to_json_line(const Metrics& metrics) {
     add("communication_exposed", metrics.communication_exposed);
     add("communication_hidden_share", metrics.communication_hidden_share);
     add("compression_ratio", metrics.compression_ratio);
+    add("gradient_norm", metrics.gradient_norm);
     add("train_loss", metrics.train_loss);
     add("train_accuracy", metrics.train_accuracy);
     add("validation_loss", metrics.validation_loss);
@@ -98,6 +100,8 @@ std::string to_json_line(const Metrics& metrics) {
     add("test_accuracy", metrics.test_accuracy);
     if (!metrics.stopped_by.empty()) json["stopped_by"] = metrics.stopped_by;
     if (metrics.best_epoch) json["best_epoch"] = *metrics.best_epoch;
+    if (metrics.model_epoch) json["model_epoch"] = *metrics.model_epoch;
+    if (!metrics.warning.empty()) json["warning"] = metrics.warning;
     return json.dump();
 }
 

@@ -41,15 +41,17 @@ struct Metrics {
     std::string event;  ///< "start", "step", "epoch", "end"
     std::uint64_t epoch = 0;
     std::uint64_t step = 0;
-    std::uint64_t samples = 0;  ///< trained on since the start
-    double seconds = 0.0;       ///< since the start
-    std::optional<double> samples_per_second;
-    std::optional<float> learning_rate;  ///< of the last step
+    std::uint64_t samples = 0;                 ///< trained on since the start
+    double seconds = 0.0;                      ///< since the start
+    std::optional<double> training_seconds;    ///< of these, those in which steps were taken
+    std::optional<double> samples_per_second;  ///< of training_seconds
+    std::optional<float> learning_rate;        ///< of the last step
     // Of a step's reduction, on rank 0, where there are several ranks.
     std::optional<double> communication_alone;    ///< seconds with nothing to hide behind
     std::optional<double> communication_exposed;  ///< seconds waited for, the mean of an epoch's steps
     std::optional<double> communication_hidden_share;
     std::optional<double> compression_ratio;  ///< bytes of plain sums over the bytes sent, between hosts
+    std::optional<double> gradient_norm;      ///< of the mean gradient: of a step's batch, or of an epoch
     std::optional<double> train_loss;
     std::optional<double> train_accuracy;
     std::optional<double> validation_loss;
@@ -57,7 +59,10 @@ struct Metrics {
     std::optional<double> test_loss;
     std::optional<double> test_accuracy;
     std::string stopped_by;                   ///< of the end: "limit", "patience", "gradient"
-    std::optional<std::uint64_t> best_epoch;  ///< of the end: with the lowest validation loss
+    std::optional<std::uint64_t> best_epoch;  ///< of the end: with the best score of the validation part
+    std::optional<std::uint64_t>
+        model_epoch;      ///< of the end: which epoch the losses, the accuracies and the model are from
+    std::string warning;  ///< of the end: what went wrong with the training; "": nothing
 };
 
 /// One JSON object on one line, without a newline. Accuracies are fractions in [0, 1].

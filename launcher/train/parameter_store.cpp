@@ -65,6 +65,12 @@ class OwnedElements {
         const auto [begin, count] = reducer_.owned(bucket);
         return {begin, count};
     }
+    /// In the order of their state: that of the buckets.
+    [[nodiscard]] std::vector<ArenaRange> runs() const {
+        std::vector<ArenaRange> runs;
+        for (std::size_t bucket = 0; bucket < first_.size(); ++bucket) runs.push_back(range(bucket));
+        return runs;
+    }
     /// The buckets in the arena's order; that of the reducer is the other way round.
     template <class Visit>
     void for_each_bucket(const Visit& visit) const {
@@ -77,6 +83,20 @@ class OwnedElements {
     std::size_t count_ = 0;
 };
 
+/// The gradient's sums, slice by slice, where something needs them together; else no memory at all.
+class KeptSums {
+  public:
+    explicit KeptSums(std::size_t count) : values_(count) {}
+
+    void keep(std::size_t first, std::span<const float> sums) {
+        if (values_.size() > 0) std::ranges::copy(sums, values_.span().subspan(first).begin());
+    }
+    [[nodiscard]] std::span<const float> values() const { return values_.span(); }
+
+  private:
+    Buffer<float> values_;
+};
+
 /// Every rank holds and updates everything.
 class WholeStore : public ParameterStore {
   public:
@@ -85,11 +105,8 @@ class WholeStore : public ParameterStore {
         : reducer_(reducer),
           seconds_(seconds),
           whole_(learner, first),
-          rule_(options.optimizer, options.regularisation, learner.layout(), learner.layout().arena_size()) {
-        if (rule_.needs_whole_layers() || options.gradient_sums) {
-            sums_ = Buffer<float>(learner.layout().arena_size());
-        }
-    }
+          rule_(options.optimizer, options.regularisation, learner.layout(), learner.layout().arena_size()),
+          sums_(rule_.needs_whole_layers() || options.gradient_sums ? learner.layout().arena_size() : 0) {}
 
     [[nodiscard]] ParameterSource& parameters() override { return whole_.source(); }
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
@@ -105,7 +122,7 @@ class WholeStore : public ParameterStore {
         }
         clock.lap(&StepSeconds::communication_exposed);
     }
-    [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.span(); }
+    [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
     void visit_held(const VisitHeld& visit) override {
         const ArenaRange all{0, whole_.arena().size()};
         visit({all, whole_.arena(), all});
@@ -115,10 +132,10 @@ class WholeStore : public ParameterStore {
 
   private:
     void update(ArenaRange range, std::span<const float> sums) {
-        if (sums_.size() > 0) std::ranges::copy(sums, sums_.span().subspan(range.first).begin());
+        sums_.keep(range.first, sums);
         if (!rule_.needs_whole_layers()) rule_.update(range.first, range.first, sums, whole_.at(range));
         whole_.updated(range, [this](std::size_t l, ArenaRange layer) {
-            if (rule_.needs_whole_layers()) rule_.update_layer(layer, sums_.span(), whole_.arena());
+            if (rule_.needs_whole_layers()) rule_.update_layer(layer, sums_.values(), whole_.arena());
             rule_.limit_norms(l, whole_.arena());
             whole_.pack_layer(l);
         });
@@ -128,7 +145,7 @@ class WholeStore : public ParameterStore {
     StepSeconds& seconds_;
     WholeParameters whole_;
     UpdateRule rule_;
-    Buffer<float> sums_;  // of the gradients, slice by slice, where something needs them whole
+    KeptSums sums_;
 };
 
 /// Every rank holds all parameters, but updates and keeps state for what it owns; the others send theirs.
@@ -140,7 +157,8 @@ class OptimizerShardedStore : public ParameterStore {
           seconds_(seconds),
           owned_(reducer),
           whole_(learner, first),
-          rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()) {}
+          rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
+          sums_(options.gradient_sums ? owned_.count() : 0) {}
 
     [[nodiscard]] ParameterSource& parameters() override { return whole_.source(); }
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
@@ -148,6 +166,7 @@ class OptimizerShardedStore : public ParameterStore {
         return [this](std::size_t bucket, std::span<float> values) {
             const Stopwatch watch;
             const ArenaRange range = owned_.range(bucket);
+            sums_.keep(owned_.first(bucket), values);
             rule_.update(range.first, owned_.first(bucket), values, whole_.at(range));
             std::ranges::copy(whole_.at(range), values.begin());
             seconds_.optimizer += watch.seconds();
@@ -162,6 +181,8 @@ class OptimizerShardedStore : public ParameterStore {
         }
         clock.lap(&StepSeconds::communication_exposed);
     }
+    [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
+    [[nodiscard]] std::vector<ArenaRange> summed_runs() const override { return owned_.runs(); }
     void visit_held(const VisitHeld& visit) override {
         std::size_t end = 0;
         const auto visit_others_until = [&](std::size_t until) {
@@ -195,6 +216,7 @@ class OptimizerShardedStore : public ParameterStore {
     OwnedElements owned_;
     WholeParameters whole_;
     UpdateRule rule_;
+    KeptSums sums_;
 };
 
 /// A rank holds what it owns; passes read layers out of gathered buckets.
@@ -207,7 +229,8 @@ class ParameterShardedStore : public ParameterStore {
           owned_(reducer),
           values_(reducer),
           source_(learner.layout(), reducer.buckets(), values_),
-          rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()) {
+          rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
+          sums_(options.gradient_sums ? owned_.count() : 0) {
         visit_held([&](const Held& held) { first(held.range, held.parameters); });
         values_.publish();
     }
@@ -217,6 +240,7 @@ class ParameterShardedStore : public ParameterStore {
     [[nodiscard]] GradientReducer::Update updater() override {
         return [this](std::size_t bucket, std::span<float> sums) {
             const Stopwatch watch;
+            sums_.keep(owned_.first(bucket), sums);
             rule_.update(owned_.range(bucket).first, owned_.first(bucket), sums, values_.owned(bucket));
             seconds_.optimizer += watch.seconds();
         };
@@ -228,6 +252,8 @@ class ParameterShardedStore : public ParameterStore {
         clock.lap(&StepSeconds::communication_exposed);
     }
     void progress() override { values_.progress(); }
+    [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
+    [[nodiscard]] std::vector<ArenaRange> summed_runs() const override { return owned_.runs(); }
     void visit_held(const VisitHeld& visit) override {
         owned_.for_each_bucket([&](std::size_t bucket) {
             const ArenaRange range = owned_.range(bucket);
@@ -246,6 +272,7 @@ class ParameterShardedStore : public ParameterStore {
     ShardedValues values_;
     ShardedParameters source_;
     UpdateRule rule_;
+    KeptSums sums_;
 };
 
 }  // namespace

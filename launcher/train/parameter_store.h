@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "comm/gradient_reducer.h"
 #include "core/network/learner.h"
@@ -18,7 +19,7 @@ namespace lockstep {
 struct StoreOptions {
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
-    bool gradient_sums = false;  ///< gradient_sums() will be asked for; with Sharding::kNone alone
+    bool gradient_sums = false;  ///< gradient_sums() will be asked for
 };
 
 /// Writes the parameters of a range as they are before the first step.
@@ -45,8 +46,11 @@ class ParameterStore {
     virtual void finish_step() = 0;
     /// Moves what is on its way without waiting.
     virtual void progress() {}
-    /// The sums of the last step's gradients, not divided. Shape: the arena. Requires options.gradient_sums.
-    [[nodiscard]] virtual std::span<const float> gradient_sums() const { return {}; }
+    /// The sums of the last step's gradients that this rank updates by, not divided, run after run of
+    /// summed_runs(). Requires options.gradient_sums.
+    [[nodiscard]] virtual std::span<const float> gradient_sums() const = 0;
+    /// The runs of the arena that these are of; none: the whole arena, on every rank.
+    [[nodiscard]] virtual std::vector<ArenaRange> summed_runs() const { return {}; }
 
     /// A run of parameters that this rank holds, and the place of their state in optimizer().state(i); a rank
     /// that holds parameters without their state has count 0 there.

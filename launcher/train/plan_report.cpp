@@ -23,7 +23,9 @@ void describe_layers(PlanReport& report, const Network& network) {
         const LayerSpec& layer = network.spec().layers[l];
         report.layers.push_back({to_string(layer), inputs, layer.units, parameters});
         inputs = layer.units;
+        report.neurons += layer.units;
     }
+    report.hidden_neurons = report.neurons - network.outputs();
     report.parameters = network.layout().parameter_count();
 }
 
@@ -109,9 +111,12 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
     // Whole layers are gathered in an arena of their own.
     report.optimizer_bytes = (config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes) *
                              (optimizer->state_per_parameter() + (optimizer->needs_whole_layers() ? 1 : 0));
-    // So is the gradient for its norm, unless the optimizer has done it.
-    if (config.training.stop_gradient > 0.0 && !optimizer->needs_whole_layers())
-        report.optimizer_bytes += arena_bytes;
+    // So is what a rank updates by of the gradient for its norm, unless the optimizer has done it, and an
+    // epoch's.
+    const std::size_t norm_bytes = config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes;
+    if (config.training.takes_norms() && !optimizer->needs_whole_layers())
+        report.optimizer_bytes += norm_bytes;
+    if (config.training.takes_epoch_norms()) report.optimizer_bytes += norm_bytes;
     if (config.training.keep_best) report.best_bytes = sharded ? shares.owned_bytes : arena_bytes;
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it.
@@ -151,7 +156,7 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
 /// Whether make_config would take this choice of comm.shard with the rest of the configuration.
 bool goes_together(const Config& config, Sharding sharding) {
     if (sharding == Sharding::kNone) return true;
-    if (config.comm.reduction == Reduction::kMpi || config.training.stop_gradient > 0.0) return false;
+    if (config.comm.reduction == Reduction::kMpi) return false;
     if (make_optimizer(config.optimizer, 0)->needs_whole_layers()) return false;
     return sharding == Sharding::kOptimizer ||
            (config.training.arithmetic == Arithmetic::kFp32 && config.training.micro_batch == 0);
@@ -174,7 +179,7 @@ void describe_shards(PlanReport& report, Config config, const Network& network, 
 PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Dataset& train, std::size_t ranks) {
     const Network network(spec, config.training.arithmetic);
     const BatchPlan plan(train.size(), config.training.global_batch, config.training.leaf,
-                         config.training.seed);
+                         config.training.seed, config.training.order);
     PlanReport report;
     report.ranks = ranks;
     describe_layers(report, network);

@@ -22,6 +22,8 @@ struct PlanReport {
     std::size_t ranks = 1;
     std::vector<LayerPart> layers;
     std::size_t parameters = 0;
+    std::size_t neurons = 0;         ///< of all layers
+    std::size_t hidden_neurons = 0;  ///< but the last
 
     std::size_t training_samples = 0;
     std::size_t global_batch = 0;

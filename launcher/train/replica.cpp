@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "comm/sharded_values.h"
-#include "core/arithmetic/elementwise.h"
 
 namespace lockstep {
 
@@ -35,10 +34,9 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
       learner_(std::move(learner)),
       reducer_(comm, layer_counts(*learner_), options.bounds.arenas, with_room(options.reducer, *learner_)),
       store_(make_parameter_store(
-          options.reducer.sharding,
-          {options.optimizer, options.regularisation, options.gradient_norm}, *learner_,
-          reducer_, [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); },
-          seconds_)),
+          options.reducer.sharding, {options.optimizer, options.regularisation, options.gradient_norms},
+          *learner_, reducer_,
+          [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); }, seconds_)),
       feedback_(options.reducer.compression == Compression::kTopK
                     ? std::optional<ErrorFeedback>(std::in_place, options.bounds.leaves,
                                                    layout().arena_size(), options.kept_share)
@@ -50,7 +48,9 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
                   .after_reading = sharded(),
                   .turn = [this] { metrics_sum_.progress(); }}),
       overlap_(progress()),
-      metrics_(options.bounds.samples) {}
+      metrics_(options.bounds.samples) {
+    if (options.gradient_norms) norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
+}
 
 void Replica::first_parameters(ArenaRange range, std::span<float> parameters) const {
     if (options_.initial.empty()) {
@@ -89,7 +89,7 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     clock.lap(&StepSeconds::communication_exposed);
     if (result.finite) {
         store_->finish_step();
-        if (options_.gradient_norm) result.gradient_norm = gradient_norm(mean_factor);
+        if (norms_) result.gradient_norm = norms_->of_step(store_->gradient_sums(), mean_factor);
     } else if (begun) {
         reducer_.finish();
     }
@@ -115,16 +115,6 @@ void Replica::revisit(const ShardWork& work, const ReadSamples& read, const Visi
         forward(work, piece, samples);
         visit(piece.first, samples);
     }
-}
-
-double Replica::gradient_norm(float mean_factor) {
-    double sum = 0.0;
-    for (std::size_t l = 0; l < learner_->layer_count(); ++l) {
-        const auto [first, count] = layout().layer_range(l);
-        block_sums_.resize(square_blocks(count));
-        sum += square_sum(store_->gradient_sums().subspan(first, count), block_sums_);
-    }
-    return std::sqrt(sum) * static_cast<double>(mean_factor);
 }
 
 void Replica::keep() {

@@ -16,6 +16,7 @@
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
 #include "launcher/train/gradient_collector.h"
+#include "launcher/train/gradient_norms.h"
 #include "launcher/train/metrics_sum.h"
 #include "launcher/train/overlap.h"
 #include "launcher/train/parameter_store.h"
@@ -34,16 +35,17 @@ struct ReplicaOptions {
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
     GradientReducerOptions reducer;
-    bool gradient_norm = false;  ///< steps state it; not with sharding
-    double kept_share = 0.0;     ///< of a leaf's values that go up the tree, with Compression::kTopK
+    bool gradient_norms = false;  ///< steps state theirs
+    bool epoch_norms = false;     ///< and epoch_gradient_norm() will be asked for
+    double kept_share = 0.0;      ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
 };
 
 struct StepResult {
     SampleMetrics metrics;  ///< summed over the batch
     bool finite = true;  ///< false: the loss was NaN or infinite, and the parameters are as before the step
-    /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. Each layer's squares
-    /// are summed by square_sum (elementwise.h), the layers in their order.
+    /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. With
+    /// options.gradient_norms.
     std::optional<double> gradient_norm;
 };
 
@@ -63,6 +65,12 @@ class Replica {
     /// `visit` must not throw.
     using VisitPiece = std::function<void(std::size_t first, const Samples& samples)>;
     void revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit);
+
+    /// ‖mean gradient‖ of the `samples` of all steps since it was asked for last, each at the parameters that
+    /// it was computed with. Requires options.epoch_norms. Collective.
+    double epoch_gradient_norm(std::size_t samples) {
+        return norms_->of_epoch(learner_->mean_factor(samples));
+    }
 
     /// Sets a copy of the parameters aside, and puts it back in their place; the optimizer's state stays as
     /// it is. Between steps, restore() after keep(). Collective.
@@ -88,7 +96,6 @@ class Replica {
     /// What is to go on while this rank computes; null where nothing can.
     std::function<void()> progress();
     [[nodiscard]] bool sharded() const { return options_.reducer.sharding != Sharding::kNone; }
-    [[nodiscard]] double gradient_norm(float mean_factor);
     /// The initial parameters of a range.
     void first_parameters(ArenaRange range, std::span<float> parameters) const;
 
@@ -103,8 +110,8 @@ class Replica {
     Overlap overlap_;
     DropoutDraw draw_;                    // of the step at hand
     std::vector<SampleMetrics> metrics_;  // (samples of the share)
-    std::vector<double> block_sums_;      // of gradient_norm()
-    Buffer<float> kept_;                  // what keep() set aside
+    std::optional<GradientNorms> norms_;
+    Buffer<float> kept_;  // what keep() set aside
 };
 
 }  // namespace lockstep

@@ -11,8 +11,8 @@
 #include "comm/agreement.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
-#include "launcher/train/data_advice.h"
 #include "launcher/run/printing.h"
+#include "launcher/train/data_advice.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {

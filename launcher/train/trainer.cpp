@@ -29,7 +29,8 @@ ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::ve
                         .sharding = config.comm.sharding,
                         .shared_bytes = nullptr,
                         .compression = config.comm.compression},
-            .gradient_norm = config.training.stop_gradient > 0.0,
+            .gradient_norms = config.training.takes_norms(),
+            .epoch_norms = config.training.takes_epoch_norms(),
             .kept_share = config.comm.keep,
             .bounds = bounds};
 }
@@ -46,7 +47,8 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
     : comm_(comm),
       config_(config),
       data_(std::move(data)),
-      plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed),
+      plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed,
+            config.training.order),
       bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
       reader_(*data_.train, bounds_.piece_samples),
       augmenter_(make_augmenter(config, *data_.train)),
@@ -58,7 +60,10 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                replica_options(config, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
                      config.training.steps(plan_.steps_per_epoch())),
-      early_stopping_(config.training.patience) {}
+      early_stopping_(config.training.patience),
+      gradient_stopping_(config.training.stop_gradient,
+                         config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
+      course_(data_.train->classes()) {}
 
 TrainingResult Trainer::train(Journal& journal) {
     TrainingResult result;
@@ -69,33 +74,45 @@ TrainingResult Trainer::train(Journal& journal) {
     while (steps_left()) {
         ++at_.epoch;
         const std::size_t before = at_.step;
-        result.train = epoch(journal);
+        journal.training_begins();
+        Scores scores{epoch(journal), std::nullopt, std::nullopt};
+        const std::optional<double> norm = epoch_norm(scores.train->samples);
+        journal.training_ends();
+        learning_rate_.epoch_done(scores.train->loss);
+        course_.epoch(*scores.train);
         const auto communication = communication_of(at_.step - before);
         check_parameters(comm_, layout(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
-        result.validation = test_now ? score(data_.validation) : std::nullopt;
-        result.test = test_now ? score(data_.test) : std::nullopt;
-        journal.epoch(at_, {result.train, result.validation, result.test}, communication);
-        if (result.validation) watch(*result.validation);
+        scores.validation = test_now ? score(data_.validation) : std::nullopt;
+        scores.test = test_now ? score(data_.test) : std::nullopt;
+        journal.epoch(at_, scores, communication, norm);
+        if (scores.validation) watch(scores);
+        result.scores = scores;
     }
     if (at_.step == 0) {
-        result.validation = score(data_.validation);
-        result.test = score(data_.test);
+        result.scores.validation = score(data_.validation);
+        result.scores.test = score(data_.test);
     }
+    // Of the end, whichever epoch's parameters the model will have.
+    result.concern = course_.concern(result.scores.validation, result.scores.test);
     result.at = result.of_model = at_;
     result.ending = ending_;
     if (ending_.reason != Ending::kLimit) journal.stopped(at_, ending_.reason);
     if (config_.training.keep_best && best_.epoch > 0 && best_.step < at_.step) take_best(result, journal);
     result.digest = check_replicas_now(journal, result.of_model);
     result.seconds = journal.seconds();
-    journal.end(at_, {result.train, result.validation, result.test}, ending_);
+    result.training_seconds = journal.training_seconds();
+    journal.end(at_, result.scores, ending_, result.of_model.epoch, result.concern);
     return result;
 }
 
-void Trainer::watch(const Score& validation) {
-    if (early_stopping_.improves(validation.loss)) {
+void Trainer::watch(const Scores& scores) {
+    const Score& validation = *scores.validation;
+    if (early_stopping_.improves(config_.training.watches_accuracy ? -*validation.accuracy
+                                                                   : validation.loss)) {
         best_ = at_;
+        best_scores_ = scores;
         ending_.best_epoch = at_.epoch;
         if (config_.training.keep_best) replica_.keep();
     }
@@ -105,11 +122,21 @@ void Trainer::watch(const Score& validation) {
 void Trainer::take_best(TrainingResult& result, Journal& journal) {
     replica_.restore();
     result.of_model = best_;
-    result.validation = score(data_.validation);
-    result.test = score(data_.test);
-    journal.line(
-        fmt::format("the parameters are those of epoch {}, whose validation loss was the lowest: {:.5f}",
-                    best_.epoch, result.validation->loss));
+    result.scores = best_scores_;
+    const Score& best = *best_scores_.validation;
+    const bool by_accuracy = config_.training.watches_accuracy;
+    journal.line(fmt::format(
+        "the parameters are those of epoch {}, whose {} was the {}: {}", best_.epoch,
+        config_.training.watched(), by_accuracy ? "highest" : "lowest",
+        by_accuracy ? fmt::format("{:.2f} %", 100.0 * *best.accuracy) : fmt::format("{:.5f}", best.loss)));
+}
+
+std::optional<double> Trainer::epoch_norm(std::size_t samples) {
+    if (!config_.training.takes_epoch_norms()) return std::nullopt;
+    const double norm = replica_.epoch_gradient_norm(samples);
+    if (config_.training.stop_gradient_of_epoch) gradient_stopping_.take(norm);
+    if (gradient_stopping_.over()) ending_.reason = Ending::kGradient;
+    return norm;
 }
 
 EpochCommunication Trainer::communication_of(std::size_t steps) {
@@ -139,8 +166,14 @@ Score Trainer::epoch(Journal& journal) {
         sum.loss += metrics.loss;
         sum.correct += metrics.correct;
         samples += batch.samples;
-        journal.step(at_, metrics.loss / static_cast<double>(batch.samples), s + 1, plan_.steps_per_epoch());
-        if (check_every > 0 && at_.step % check_every == 0) check_replicas_now(journal, at_);
+        course_.step(metrics.loss, batch.samples);
+        journal.step(at_, metrics.loss / static_cast<double>(batch.samples), gradient_norm_, s + 1,
+                     plan_.steps_per_epoch());
+        if (check_every > 0 && at_.step % check_every == 0) {
+            journal.training_ends();
+            check_replicas_now(journal, at_);
+            journal.training_begins();
+        }
     }
     const auto n = static_cast<double>(samples);
     Score score{sum.loss / n, std::nullopt, samples};
@@ -165,8 +198,10 @@ SampleMetrics Trainer::step(const Batch& batch) {
                                                   replica_.revisit(work, read, visit);
                                               }});
     }
-    if (result.gradient_norm && *result.gradient_norm <= config_.training.stop_gradient) {
-        ending_.reason = Ending::kGradient;
+    if (result.gradient_norm) {
+        gradient_norm_ = result.gradient_norm;
+        if (!config_.training.stop_gradient_of_epoch) gradient_stopping_.take(*gradient_norm_);
+        if (gradient_stopping_.over()) ending_.reason = Ending::kGradient;
     }
     return result.metrics;
 }

@@ -16,6 +16,7 @@
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
 #include "launcher/train/replica.h"
+#include "launcher/train/training_course.h"
 
 namespace lockstep {
 
@@ -24,12 +25,13 @@ struct TrainingResult {
     RunPosition at;        ///< where it stopped
     RunPosition of_model;  ///< where the parameters are from: an earlier check with training.keep = best
     Ending ending;
-    std::optional<Score>
-        train;  ///< of the last epoch, each batch scored before its step; none without a step
-    std::optional<Score> validation;  ///< of the final parameters; none without a validation part
-    std::optional<Score> test;        ///< of the final parameters; none where the test set has no targets
-    Digest128 digest;                 ///< of the final parameters
-    double seconds = 0.0;             ///< of training, tests included
+    /// All of epoch of_model.epoch: of the training set while it was trained on, each batch scored before its
+    /// step, of the others with the model's parameters. What there is not of, or was not done, is missing.
+    Scores scores;
+    std::string concern;            ///< what went wrong with the training (TrainingCourse), or ""
+    Digest128 digest;               ///< of the final parameters
+    double seconds = 0.0;           ///< of all
+    double training_seconds = 0.0;  ///< of the steps alone
 };
 
 class Trainer {
@@ -59,9 +61,11 @@ class Trainer {
     [[nodiscard]] std::string moment() const;
     /// Of the parameters as they are; none where there is no such set, or no targets.
     [[nodiscard]] std::optional<Score> score(const std::shared_ptr<const Dataset>& set);
-    /// Takes the validation loss of a check: keeps the parameters where it is the best, stops the run where
-    /// patience is over.
-    void watch(const Score& validation);
+    /// Takes what was measured after an epoch: keeps the parameters where the validation part's score is the
+    /// best, stops the run where patience is over.
+    void watch(const Scores& scores);
+    /// The norm of the last epoch's mean gradient, where it is wanted; stops the run where it is small.
+    std::optional<double> epoch_norm(std::size_t samples);
     /// Puts the best check's parameters back, and their scores into `result`.
     void take_best(TrainingResult& result, Journal& journal);
     /// Compares the replicas; returns the digest they share.
@@ -83,7 +87,11 @@ class Trainer {
     LearningRate learning_rate_;
     RunPosition at_;
     EarlyStopping early_stopping_;
-    RunPosition best_;  // the check with the lowest validation loss; epoch 0 before there is one
+    GradientStopping gradient_stopping_;
+    std::optional<double> gradient_norm_;  // of the last step, where it is wanted
+    TrainingCourse course_;
+    RunPosition best_;  // the best check; epoch 0 before there is one
+    Scores best_scores_;
     Ending ending_;
 };
 

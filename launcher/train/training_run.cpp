@@ -9,8 +9,10 @@
 #include "comm/agreement.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "launcher/files/model_file.h"
+#include "launcher/options/config_stopping.h"
 #include "launcher/run/version.h"
 #include "launcher/train/data_advice.h"
+#include "launcher/train/learning_advice.h"
 #include "launcher/train/target_range.h"
 
 namespace lockstep {
@@ -51,6 +53,7 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
                       const BatchPlan& plan) {
     if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
         journal.line("learning rate " + rates_text(rates));
+    if (const std::string advice = rate_advice(config); !advice.empty()) journal.warn(advice);
     const std::size_t leaves = plan.batch(0, 0).leaves;
     if (comm.size() > leaves) {
         journal.warn(fmt::format(
@@ -99,7 +102,7 @@ void save(const std::filesystem::path& path, const Config& config, const Prepare
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
     Prepared prepared = job.prepared;
     agree(comm, [&] {
-        check_stopping(job.config, job.options, prepared.data.validation != nullptr);
+        check_stopping(job.config, job.options, prepared.network, prepared.data.validation != nullptr);
         fit_inputs(prepared, job.config.preprocessing);
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
@@ -144,16 +147,22 @@ nlohmann::json to_json(const FinishedRun& run) {
                         {"stopped_by", to_string(result.ending.reason)},
                         {"step", result.at.step},
                         {"samples", result.at.samples},
-                        {"seconds", result.seconds}};
+                        {"seconds", result.seconds},
+                        {"training_seconds", result.training_seconds},
+                        {"model_epoch", result.of_model.epoch}};
+    if (result.at.samples > 0) {
+        json["samples_per_second"] = static_cast<double>(result.at.samples) / result.training_seconds;
+    }
     const auto add = [&](const char* set, const std::optional<Score>& score) {
         if (!score) return;
         json[fmt::format("{}_loss", set)] = score->loss;
         if (score->accuracy) json[fmt::format("{}_accuracy", set)] = *score->accuracy;
     };
     if (result.ending.best_epoch > 0) json["best_epoch"] = result.ending.best_epoch;
-    add("train", result.train);
-    add("validation", result.validation);
-    add("test", result.test);
+    add("train", result.scores.train);
+    add("validation", result.scores.validation);
+    add("test", result.scores.test);
+    if (!result.concern.empty()) json["warning"] = result.concern;
     return json;
 }
 

@@ -61,21 +61,11 @@ TEST_CASE("communicator: every length around the pieces arrives whole") {
         }
 
         std::vector<std::int64_t> sums(count, static_cast<std::int64_t>(comm.rank()));
-        comm.reduce_sum(std::span(sums));
+        Requests summing(comm.handle());
+        comm.start_reduce_sum(std::span(sums), summing);
+        summing.wait_all();
         CHECK(sums == std::vector<std::int64_t>(
                           count, static_cast<std::int64_t>(comm.size() * (comm.size() - 1) / 2)));
-    }
-}
-
-TEST_CASE("communicator: blocking send and receive in pieces") {
-    const Communicator comm(MPI_COMM_WORLD, 16);
-    if (comm.rank() == 0) {
-        for (std::size_t to = 1; to < comm.size(); ++to)
-            comm.send(std::span<const std::int32_t>(values_of(to, 9)), to, 1);
-    } else {
-        std::vector<std::int32_t> received(9);
-        comm.receive(std::span(received), 0, 1);
-        CHECK(received == values_of(comm.rank(), 9));
     }
 }
 
@@ -130,12 +120,13 @@ TEST_CASE("communicator: a call that MPI refuses is an MpiError naming call and 
     const int value = 1;
     const std::string here = "on rank " + std::to_string(comm.rank());
     try {
-        comm.send(std::span(&value, 1), comm.size(), 0);
+        Requests sending(comm.handle());
+        comm.start_send(std::span(&value, 1), comm.size(), 0, sending);
         FAIL("sent to a rank that does not exist");
     } catch (const MpiError& error) {
-        CHECK(error.call() == "MPI_Send");
+        CHECK(error.call() == "MPI_Isend");
         CHECK(error.code() == ExitCode::kInternal);
-        CHECK(std::string(error.what()).find("MPI_Send failed " + here + ": MPI_ERR_RANK") == 0);
+        CHECK(std::string(error.what()).find("MPI_Isend failed " + here + ": MPI_ERR_RANK") == 0);
     }
     CHECK_THROWS_AS(check_mpi(MPI_Comm_dup(MPI_COMM_NULL, nullptr), "MPI_Comm_dup", MPI_COMM_NULL), MpiError);
     CHECK_THROWS_AS(Communicator(MPI_COMM_WORLD, 17), Error);

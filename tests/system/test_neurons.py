@@ -133,7 +133,8 @@ class Perceptron(ProgramTest):
 
     def test_the_bits_are_those_of_the_rule_and_equal_on_three_ranks(self):
         weights = self.write("zero.weights", "layer 0\n0 0 0\n")
-        flags = [*table_flags("points"), "--network.weights", weights, "--training.max_steps"]
+        flags = [*table_flags("points"), "--network.weights", weights, "--training.order", "shuffled",
+                 "--training.max_steps"]
         alone = self.train(self.CONFIG, "alone", *flags, 30)
         together = self.train(self.CONFIG, "together", *flags, 30, ranks=3)
         self.assertEqual(self.digest(alone), self.digest(together))

@@ -24,9 +24,7 @@ class LineReader {
     /// Gives the next line without its end; false after the last. The view is valid until the next call.
     bool next(std::string_view& line);
 
-    /// Number of the line given last, from 1.
-    [[nodiscard]] std::size_t line_number() const { return line_number_; }
-    /// "path:line", for messages.
+    /// "path:line" of the line given last, counted from 1: for messages.
     [[nodiscard]] std::string where() const;
 
   private:

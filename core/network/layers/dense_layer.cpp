@@ -24,8 +24,9 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
     : activation_(spec.activation),
       initialiser_(spec.initialiser),
       init_scale_(spec.init_scale),
+      draws_biases_(spec.draws_biases),
       weight_(appended(layout, "weight", index, inputs, spec.units, ParameterRole::kWeight)),
-      bias_(appended(layout, "bias", index, 1, spec.units, ParameterRole::kOther)) {
+      bias_(appended(layout, "bias", index, 1, spec.units, ParameterRole::kBias)) {
     bias_.offset -= weight_.offset;
     weight_.offset = 0;
     // Nobody asks the first layer for the delta of its inputs.
@@ -34,11 +35,17 @@ DenseLayer::DenseLayer(const LayerSpec& spec, std::size_t index, std::size_t inp
 }
 
 void DenseLayer::initialise(std::uint64_t seed, std::size_t first, std::span<float> parameters) const {
-    const std::size_t weights =
-        std::min(parameters.size(), weight_.count() - std::min(first, weight_.count()));
-    draw_weights(initialiser_, init_scale_, seed, weight_.layer, inputs(), outputs(), first,
-                 parameters.first(weights));
-    std::ranges::fill(parameters.subspan(weights), 0.0F);  // the bias, and the gaps
+    std::ranges::fill(parameters, 0.0F);  // biases that are not drawn, and the gaps
+    // Draws what of a block lies in the slice, as number `index` and on.
+    const auto draw = [&](const ParameterBlock& block, std::size_t index) {
+        const std::size_t begin = std::max(first, block.offset);
+        const std::size_t end = std::min(first + parameters.size(), block.offset + block.count());
+        if (begin >= end) return;
+        draw_weights(initialiser_, init_scale_, seed, weight_.layer, inputs(), outputs(),
+                     index + begin - block.offset, parameters.subspan(begin - first, end - begin));
+    };
+    draw(weight_, 0);
+    if (draws_biases_) draw(bias_, weight_.count());
 }
 
 void DenseLayer::pack(std::span<const float> parameters) {

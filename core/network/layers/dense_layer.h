@@ -31,6 +31,7 @@ class DenseLayer : public Layer {
     Activation activation_;
     Initialiser initialiser_;
     std::optional<float> init_scale_;
+    bool draws_biases_;
     ParameterBlock weight_;  // offsets from the start of the layer's run
     ParameterBlock bias_;
     std::optional<PackedWeights> packed_;  // where the arithmetic wants them

@@ -68,6 +68,27 @@ TEST_CASE("drop_out: a sample's mask depends on its place in the batch, not on t
     }
 }
 
+TEST_CASE("drop_out: one choice for the whole batch is that of its first sample, wherever rows lie") {
+    const ContractFloatMode mode;
+    std::vector<float> y(std::size_t{6} * 100, 1.0F);
+    std::vector<float> first(100);
+    DropoutDraw draw = kDraw;
+    draw.first = 0;
+    drop_out(draw, 0.5F, {y.data(), 1, 100}, {first.data(), 1, 100});
+    draw.first = 17;
+    draw.whole_batch = true;
+    std::vector<float> all(y.size());
+    for (const int threads : {1, 3}) {
+        const UseThreads use_threads(threads);
+        drop_out(draw, 0.5F, {y.data(), 6, 100}, {all.data(), 6, 100});
+        for (std::size_t r = 0; r < 6; ++r) {
+            CHECK(first_difference(std::vector(all.begin() + static_cast<std::ptrdiff_t>(r * 100),
+                                               all.begin() + static_cast<std::ptrdiff_t>(r * 100 + 100)),
+                                   first) == first.size());
+        }
+    }
+}
+
 TEST_CASE(
     "drop_out: the share of silent neurons is the rate, the others are scaled up, zeros are not silent") {
     const ContractFloatMode mode;

@@ -170,3 +170,9 @@ TEST_CASE("batch plan: the order is the one that recorded runs had") {
     CHECK(BatchPlan(10, 10, 1, 0x123456789ABCDEF0).order(4) ==
           std::vector<std::uint64_t>{3, 1, 7, 4, 5, 2, 9, 0, 8, 6});
 }
+
+TEST_CASE("batch plan: the cyclic order is the data set's own in every epoch") {
+    const BatchPlan plan(5, 2, 1, 1, SampleOrder::kCyclic);
+    for (const std::size_t epoch : {0, 3})
+        CHECK(plan.order(epoch) == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
+}

@@ -259,6 +259,7 @@ TEST_CASE("normal initial weights have the moments of their law, and any slice h
 TEST_CASE("initialisers and dropout are read back as written, and refused where they make no sense") {
     for (const char* text : {"dense units=2 activation=tanh init=uniform scale=0.3",
                              "dense units=2 activation=relu init=he_normal dropout=0.25",
+                             "dense units=2 activation=relu init=he bias_init=weights dropout=0.25",
                              "dense units=2 activation=identity init=constant scale=-0.7"}) {
         CHECK(to_string(parse_layer(text)) == text);
     }

@@ -27,5 +27,18 @@ TEST_CASE("early stopping: without patience it only tells which check was the be
     CHECK_FALSE(stopping.over());
 }
 
+TEST_CASE("gradient stopping: so many small norms in a row, counted anew after each that is not") {
+    GradientStopping stopping(0.5, 3);
+    for (const double norm : std::vector<double>{0.5, 0.1, 0.6, 0.1, NAN, 0.2, 0.3}) {
+        stopping.take(norm);
+        CHECK_FALSE(stopping.over());
+    }
+    stopping.take(0.5);
+    CHECK(stopping.over());
+    GradientStopping never(0.0, 1);
+    never.take(0.0);
+    CHECK_FALSE(never.over());
+}
+
 }  // namespace
 }  // namespace lockstep

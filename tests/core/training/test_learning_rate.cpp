@@ -69,6 +69,9 @@ TEST_CASE("learning rate: cos_pi is the cosine, and the warm-up longer than the 
         const double x = i / 1000.0;
         CHECK(std::fabs(cos_pi(x) - static_cast<double>(std::cos(std::acos(-1.0L) * x))) < 4e-16);
     }
+    CHECK(rate_of({.schedule = RateSchedule::kCosine}).at(kSteps) == 0.0F);
+    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps - 1}).at(kSteps) == 0.0F);
+    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps}).at(kSteps) == kRate);
     const LearningRate rate = rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = 80});
     CHECK(rate.at(kSteps) == kRate / 2);
 }

@@ -18,9 +18,9 @@ struct Fixture {
 
     Fixture() {
         layout.append("layer0.weight", 0, 3, 5);
-        layout.append("layer0.bias", 0, 1, 5, ParameterRole::kOther);
+        layout.append("layer0.bias", 0, 1, 5, ParameterRole::kBias);
         layout.append("layer1.weight", 1, 5, 4);
-        layout.append("layer1.bias", 1, 1, 4, ParameterRole::kOther);
+        layout.append("layer1.bias", 1, 1, 4, ParameterRole::kBias);
         for (const ParameterBlock& block : layout.blocks()) {
             w.resize(layout.arena_size());
             gradient.resize(layout.arena_size());
@@ -61,8 +61,14 @@ TEST_CASE("regularisation: any slices give the bits of the whole arena, for ever
         CAPTURE(name);
         const std::vector<float> whole = fixture.after(options, std::string(name).c_str(), fixture.w.size());
         CHECK(whole != fixture.after({}, std::string(name).c_str(), fixture.w.size()));
+        RegularisationOptions with_biases = options;
+        with_biases.biases = true;
+        const std::vector<float> all =
+            fixture.after(with_biases, std::string(name).c_str(), fixture.w.size());
+        CHECK(all != whole);
         for (const std::size_t slice : {1, 3, 16, 33}) {
             CHECK(fixture.after(options, std::string(name).c_str(), slice) == whole);
+            CHECK(fixture.after(with_biases, std::string(name).c_str(), slice) == all);
         }
     }
 }
@@ -75,7 +81,7 @@ TEST_CASE(
     const std::vector<float> decayed = fixture.after({.weight_decay = 0.02F}, "sgd", fixture.w.size());
     for (const ParameterBlock& block : fixture.layout.blocks()) {
         for (std::size_t i = block.offset; i < block.offset + block.count(); ++i) {
-            if (block.role == ParameterRole::kOther) {
+            if (block.role == ParameterRole::kBias) {
                 CHECK(l2[i] == plain[i]);
                 CHECK(decayed[i] == plain[i]);
                 continue;
