@@ -29,7 +29,7 @@ std::optional<Failure> failure_of(const Communicator& comm, const std::function<
     } catch (const Error& error) {
         return Failure{error.code(), here(error.what())};
     } catch (const std::bad_alloc&) {
-        return Failure{ExitCode::kInternal, here("out of memory")};
+        return Failure{ExitCode::kInternal, here(kOutOfMemory)};
     } catch (const std::exception& error) {
         return Failure{ExitCode::kInternal, here(error.what())};
     } catch (...) {
@@ -39,8 +39,9 @@ std::optional<Failure> failure_of(const Communicator& comm, const std::function<
 
 }  // namespace
 
-void agree(const Communicator& comm, const std::function<void()>& action) {
-    const std::optional<Failure> failure = failure_of(comm, action);
+namespace {
+
+void agree_on(const Communicator& comm, const std::optional<Failure>& failure) {
     const auto nobody = static_cast<std::int64_t>(comm.size());
     const std::int64_t lowest = comm.min(failure ? static_cast<std::int64_t>(comm.rank()) : nobody);
     if (lowest == nobody) return;
@@ -50,6 +51,27 @@ void agree(const Communicator& comm, const std::function<void()>& action) {
     comm.broadcast_value(code, root);
     comm.broadcast(first.message, root);
     throw CollectiveError(static_cast<ExitCode>(code), first.message);
+}
+
+}  // namespace
+
+void agree(const Communicator& comm, const std::function<void()>& action) {
+    agree_on(comm, failure_of(comm, action));
+}
+
+void agree_among_groups(const Communicator& comm, const Communicator& group,
+                        const std::function<void()>& action) {
+    std::optional<Failure> failure;
+    if (group.size() == 1) {
+        failure = failure_of(comm, action);
+    } else {
+        try {
+            action();
+        } catch (const CollectiveError& error) {
+            failure = Failure{error.code(), error.what()};
+        }
+    }
+    agree_on(comm, failure);
 }
 
 }  // namespace lockstep

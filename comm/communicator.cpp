@@ -2,6 +2,7 @@
 #include "comm/communicator.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -125,7 +126,13 @@ Communicator Communicator::split_by_memory() const {
     MPI_Comm part = MPI_COMM_NULL;
     check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &part),
               "MPI_Comm_split_type", comm_);
-    return adopt(part, chunk_bytes_);
+    Communicator host = adopt(part, chunk_bytes_);
+    // Ranks in containers of their own may all be process 1, and Open MPI takes a segment for its own, and
+    // mapped, where the process of that number made it.
+    std::vector<pid_t> processes = host.allgather_value(getpid());
+    std::ranges::sort(processes);
+    if (std::ranges::adjacent_find(processes) != processes.end()) return host.split(host.rank());
+    return host;
 }
 
 void Communicator::progress() const {

@@ -50,7 +50,8 @@ class Communicator {
     /// The ranks that give the same color, ordered by key, then by rank. Collective. Requires color, key <
     /// 2^31.
     [[nodiscard]] Communicator split(std::size_t color, std::size_t key = 0) const;
-    /// The ranks that can share memory with this one, in the same order. Collective.
+    /// The ranks that can share memory with this one, in the same order; itself alone where ranks of the host
+    /// have equal process numbers, each in a container of its own. Collective.
     [[nodiscard]] Communicator split_by_memory() const;
 
     [[nodiscard]] std::size_t rank() const { return rank_; }

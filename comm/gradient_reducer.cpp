@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "comm/watchdog.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/base/error.h"
 #include "core/base/threads.h"
@@ -41,6 +42,11 @@ std::vector<Slice> make_buckets(std::span<const std::size_t> block_counts, std::
     return buckets;
 }
 
+std::size_t bucket_of(std::span<const Slice> buckets, std::size_t element) {
+    const auto found = std::ranges::partition_point(buckets, [&](Slice b) { return b.begin > element; });
+    return static_cast<std::size_t>(found - buckets.begin());
+}
+
 GradientReducer::GradientReducer(const Communicator& comm, std::span<const std::size_t> block_counts,
                                  std::size_t nodes, GradientReducerOptions options)
     : comm_(comm.duplicate()),
@@ -55,6 +61,13 @@ GradientReducer::GradientReducer(const Communicator& comm, std::span<const std::
     for (const Slice& bucket : buckets_) {
         arena_count_ += bucket.count;
         largest_ = std::max(largest_, bucket.count);
+    }
+    std::size_t begin = 0;
+    first_block_.resize(buckets_.size());
+    for (std::size_t block = 0; block < block_counts.size(); ++block) {
+        if (block_counts[block] > 0 && buckets_[bucket_of(buckets_, begin)].begin == begin)
+            first_block_[bucket_of(buckets_, begin)] = block;
+        begin += block_counts[block];
     }
     const bool whole = options_.sharding != Sharding::kParameters;
     const HostAllreduce::Shape shape{whole ? arena_count_ : kLive_buckets * largest_,
@@ -85,21 +98,16 @@ void GradientReducer::begin(const LeafPartition& partition, Update update) {
 void GradientReducer::start(std::size_t first, std::size_t count) {
     require(in_step_, "start without begin");
     require(first <= arena_count_ && count <= arena_count_ - first, "start beyond the arena");
-    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    if (count == 0) return;
+    for (std::size_t bucket = bucket_of(buckets_, first + count - 1); bucket < buckets_.size(); ++bucket) {
         const Slice slice = buckets_[bucket];
         const std::size_t begin = std::max(first, slice.begin);
         const std::size_t end = std::min(first + count, slice.begin + slice.count);
-        if (begin >= end) continue;
+        if (begin >= end) return;
         require(end - begin <= missing_[bucket], "an element was started twice");
         missing_[bucket] -= end - begin;
         if (missing_[bucket] == 0) start_bucket(bucket);
     }
-}
-
-std::size_t GradientReducer::bucket_of(std::size_t element) const {
-    // Buckets come from the arena's end.
-    const auto found = std::ranges::find_if(buckets_, [&](Slice b) { return b.begin <= element; });
-    return static_cast<std::size_t>(found - buckets_.begin());
 }
 
 /// Where a bucket begins in the arenas' memory.
@@ -110,9 +118,10 @@ std::size_t GradientReducer::place(std::size_t bucket) const {
 
 std::span<float> GradientReducer::gradient(std::size_t node, std::size_t first, std::size_t count) {
     if (count == 0) return {};
-    const std::size_t bucket = bucket_of(first);
+    const std::size_t bucket = bucket_of(buckets_, first);
     require(bucket < buckets_.size(), "a gradient beyond the arena");
     if (options_.sharding == Sharding::kParameters && bucket >= kLive_buckets) {
+        report_place(Place::kGradients, first_block_[bucket - kLive_buckets]);
         allreduce_->wait(bucket - kLive_buckets);
     }
     return arenas_[node].subspan(place(bucket) + first - buckets_[bucket].begin, count);
@@ -160,6 +169,7 @@ std::span<const SummedSlice> GradientReducer::finish_next() {
         return {};
     }
     const std::size_t bucket = finished_++;
+    report_place(Place::kGradients, first_block_[bucket]);
     if (options_.reduction == Reduction::kTree) {
         allreduce_->wait(bucket);
         return allreduce_->sums(bucket);
@@ -171,7 +181,10 @@ std::span<const SummedSlice> GradientReducer::finish_next() {
 
 void GradientReducer::finish_all() {
     require(in_step_, "finish without begin");
-    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) allreduce_->wait(bucket);
+    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+        report_place(Place::kGradients, first_block_[bucket]);
+        allreduce_->wait(bucket);
+    }
     allreduce_->end();
     in_step_ = false;
 }

@@ -51,6 +51,9 @@ struct GradientReducerOptions {
 /// bucket_bytes > 0.
 std::vector<Slice> make_buckets(std::span<const std::size_t> block_counts, std::size_t bucket_bytes);
 
+/// Which of them holds that element of the arena. Cost: a binary search.
+std::size_t bucket_of(std::span<const Slice> buckets, std::size_t element);
+
 /// The gradient sum over the ranks. It owns the arenas for the gradients, since other ranks read them there
 /// (HostAllreduce). A step is begin, start for each layer, and finish_next for each bucket:
 ///
@@ -123,7 +126,6 @@ class GradientReducer {
 
   private:
     [[nodiscard]] HostLayout wanted_layout() const;
-    [[nodiscard]] std::size_t bucket_of(std::size_t element) const;
     [[nodiscard]] std::size_t place(std::size_t bucket) const;
     void start_bucket(std::size_t bucket);
     void finish_all();
@@ -137,10 +139,11 @@ class GradientReducer {
     std::unique_ptr<HostAllreduce> allreduce_;  // a flight for each bucket
     std::vector<std::span<float>> arenas_;
     Update update_;
-    std::vector<Requests> mpi_sums_;    // (buckets) where MPI adds
-    std::vector<std::size_t> missing_;  // (buckets): values not yet given to start
-    std::size_t started_ = 0;           // buckets started by MPI, which needs their order
-    std::size_t finished_ = 0;          // buckets
+    std::vector<Requests> mpi_sums_;        // (buckets) where MPI adds
+    std::vector<std::size_t> first_block_;  // (buckets)
+    std::vector<std::size_t> missing_;      // (buckets): values not yet given to start
+    std::size_t started_ = 0;               // buckets started by MPI, which needs their order
+    std::size_t finished_ = 0;              // buckets
     bool in_step_ = false;
     std::size_t nodes_ = 0;  // of this rank in the step at hand
     SummedSlice mpi_sum_;

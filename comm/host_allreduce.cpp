@@ -7,7 +7,9 @@
 #include <atomic>
 #include <utility>
 
+#include "comm/agreement.h"
 #include "comm/tree_sum.h"
+#include "comm/watchdog.h"
 #include "core/base/error.h"
 
 namespace lockstep {
@@ -53,13 +55,18 @@ HostAllreduce::Group HostAllreduce::make_group(const Communicator& comm, const H
                shape.arenas * arena_bytes(shape);
     };
     Communicator host = comm.split(wanted.host_of(comm.rank()));
-    std::optional<HostMemory> memory = HostMemory::allocate(host, segment_bytes(host.rank(), wanted.hosts()));
+    std::optional<HostMemory> memory =
+        agree(comm, [&] { return HostMemory::allocate(host, segment_bytes(host.rank(), wanted.hosts())); });
     if (!memory) host = host.split(host.rank());
     // A host's label is one of its ranks, the lowest. Where a host fell apart, one host has become several;
     // several stay several, so that those which did not fall apart have what they need.
     const auto label = static_cast<std::size_t>(host.min(static_cast<std::int64_t>(comm.rank())));
     HostLayout layout(comm.allgather_value(label));
-    if (!memory) memory.emplace(HostMemory::allocate(host, segment_bytes(0, layout.hosts())).value());
+    if (!memory) {
+        // Alone on its host, a rank has private memory or none.
+        agree(comm,
+              [&] { memory.emplace(HostMemory::allocate(host, segment_bytes(0, layout.hosts())).value()); });
+    }
     return {std::move(host), std::move(*memory), std::move(layout)};
 }
 
@@ -86,6 +93,7 @@ void HostAllreduce::begin(const LeafPartition& partition) {
         partition_ = partition;
         tree_ = split_by_host(partition_, layout());
     }
+    report_place(Place::kStepBegin);
     for (spin_.reset(); !raised_by_first(group_.host.size(), kEnded);) spin_.pause();
     ++step_;
 }

@@ -30,6 +30,16 @@ bool has_room(std::size_t bytes) {
     return bytes + bytes / 8 + (std::size_t{1} << 20) <= std::uint64_t{shm.f_bavail} * shm.f_frsize;
 }
 
+/// Whether this process can map `bytes` more: a limit on its address space (ulimit -v) is a rank's own, and
+/// inside MPI_Win_allocate_shared the others would wait for a rank that fails. Maps and unmaps; takes no
+/// page.
+bool can_map(std::size_t bytes) {
+    void* trial = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (trial == MAP_FAILED) return false;
+    munmap(trial, bytes);
+    return true;
+}
+
 /// Takes the pages under `memory`; false where there are none left. Without this, a file system that is full
 /// by then ends the process by SIGBUS at the first write.
 bool populate(std::span<std::byte> memory) {
@@ -68,7 +78,9 @@ std::optional<HostMemory> HostMemory::allocate(const Communicator& host, std::si
     // A cache line more, from which the segment can start on one.
     const std::size_t wanted = bytes + kAlignment_bytes;
     const auto all = static_cast<std::size_t>(host.sum(static_cast<std::int64_t>(wanted)));
-    if (host.any(!has_room(all))) return std::nullopt;
+    // Each segment starts on a page, and what MPI itself keeps there is small.
+    const std::size_t mapped = all + (host.size() + 1) * kHugePage_bytes;
+    if (host.any(!has_room(all) || !can_map(mapped))) return std::nullopt;
     void* data = nullptr;
     const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, NoncontiguousInfo().handle(),
                                              host.handle(), static_cast<void*>(&data), &memory.window_);

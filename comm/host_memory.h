@@ -17,7 +17,8 @@ namespace lockstep {
 class HostMemory {
   public:
     /// A segment of `bytes` on each rank of `host`, zero, from a cache line on; `bytes` may differ between
-    /// ranks. None, on all ranks alike, where the host has not that much shared memory left. The memory is
+    /// ranks. None, on all ranks alike, where the host has not that much shared memory left, or one of its
+    /// ranks not the address space to see it all. The memory is
     /// taken here and now: what does not fit is found out now, and not by a SIGBUS at the first write.
     /// Collective; all ranks of `host` must be able to share memory (HostLayout).
     static std::optional<HostMemory> allocate(const Communicator& host, std::size_t bytes);

@@ -2,18 +2,58 @@
 #include "comm/mpi_runtime.h"
 
 #include <mpi.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <iostream>
+#include <string_view>
+#include <system_error>
 
 #include "comm/mpi_error.h"
 
 namespace lockstep {
 
+namespace {
+
+/// In a container of its own a rank is process 1, as others of its host are in theirs. Open MPI's messages
+/// through shared memory go astray then (Communicator::split_by_memory says why), so they take the network. A
+/// choice that the user has made stays.
+void keep_apart_in_containers() {
+    const char* neighbours = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const bool has_neighbours = neighbours != nullptr && std::string_view(neighbours) != "1";
+    constexpr int kKeep = 0;
+    if (has_neighbours && getpid() == 1) setenv("OMPI_MCA_btl", "^vader", kKeep);
+}
+
+/// Open MPI ends a process that it cannot start by itself, in words that hide what a user can change; so what
+/// it needs is looked at before. The first rank speaks.
+void warn_of_what_is_missing() {
+    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    if (rank != nullptr && std::string_view(rank) != "0") return;
+    const char* temporary = std::getenv("TMPDIR");
+    std::error_code ignored;
+    if (temporary != nullptr && std::filesystem::exists(temporary, ignored) &&
+        (!std::filesystem::is_directory(temporary, ignored) || access(temporary, W_OK | X_OK) != 0)) {
+        std::fprintf(stderr,
+                     "lockstep: TMPDIR=%s is no folder that can be written, without which MPI may not start; "
+                     "set it to one, as in TMPDIR=/tmp\n",
+                     temporary);
+    }
+    if (rank == nullptr && std::getenv("PATH") == nullptr) {
+        std::fprintf(stderr,
+                     "lockstep: PATH is not set, without which MPI may not find its own programs; set it\n");
+    }
+}
+
+}  // namespace
+
 MpiRuntime::MpiRuntime(int& argc, char**& argv) : exceptions_at_start_(std::uncaught_exceptions()) {
+    warn_of_what_is_missing();
+    keep_apart_in_containers();
     int provided = MPI_THREAD_SINGLE;
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         throw MpiError("MPI_Init_thread", "MPI_Init_thread failed: MPI did not start on this process");

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "comm/watchdog.h"
 #include "core/base/error.h"
 
 namespace lockstep {
@@ -64,6 +65,7 @@ std::span<float> ShardedValues::owned(std::size_t bucket) {
 void ShardedValues::publish() {
     if (coming_) throw Error(ExitCode::kInternal, "ShardedValues: publish while a bucket is on its way");
     release();
+    report_place(Place::kParameters);
     if (one_host()) hosts_.host().barrier();
 }
 
@@ -118,6 +120,7 @@ void ShardedValues::progress() {
 }
 
 void ShardedValues::finish(const Gather& gather) {
+    report_place(Place::kParameters, gather.bucket);
     requests_[gather.number % kPlaces].wait_all();
     raise(kGathered, gather.number);
     wait_for(hosts_.rails(), kGathered, gather.number);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -20,6 +21,7 @@
 #include "comm/mpi_error.h"
 #include "comm/mpi_runtime.h"
 #include "comm/same_on_all_ranks.h"
+#include "comm/watchdog.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/error.h"
 #include "core/base/threads.h"
@@ -28,14 +30,11 @@
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/version.h"
+#include "launcher/train/thread_advice.h"
 
 namespace {
 
 using namespace lockstep;  // NOLINT(google-build-using-namespace): this file is the program itself
-
-constexpr const char* kOutOfMemory =
-    "out of memory; use a smaller network or batch (`lockstep plan` says what is needed), or a larger "
-    "machine";
 
 /// The error on stderr, behind the rank it comes from; a message that names its rank already is left alone.
 /// Never throws: the exit code must be the error's own.
@@ -93,12 +92,24 @@ void print_help(const CommandLine& line) {
     if (line.help) print_out("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
 }
 
+/// What is amiss with the threads of a rank: with the variable that says how many, and with their number.
+std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes_config) {
+    if (!takes_config) return {"", crowded_threads_advice(input.bench.threads)};
+    if (!input.config.digraph.empty()) return {};
+    const bool by_variable = input.options.text("training.threads") == "0";
+    return {by_variable ? read_thread_variable().fault : "",
+            crowded_threads_advice(input.config.training.threads)};
+}
+
 int run_subcommand_alone(const CommandLine& line) {
     const std::string_view name = line.subcommand->name;
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
         input.options = resolve_options({input.positional.front(), line.config_flags, process_environment()});
         input.config = make_config(input.options);
+        for (const std::string& text : thread_warnings(input, true)) {
+            if (!text.empty()) fmt::print(stderr, "warning: {}\n", text);
+        }
     }
     if (name == "plan") return command_plan(input);
     if (name == "gradcheck") return command_gradcheck(input);
@@ -123,6 +134,27 @@ int run_alone(const Request& request) {
     }
 }
 
+/// Rank 0 says what is amiss with the threads of the first rank of which there is something to say.
+void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>& warnings) {
+    for (const std::string& own : warnings) {
+        const std::vector<std::string> all = comm.allgather(own);
+        const auto first = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
+        if (comm.rank() != 0 || first == all.end()) continue;
+        const auto rank = static_cast<std::size_t>(first - all.begin());
+        fmt::print(stderr, "warning: {}{}\n", rank == 0 ? "" : comm.where(rank) + ": ", *first);
+    }
+}
+
+int run_subcommand(Communicator& comm, std::string_view name, const CommandInput& input) {
+    if (name == "train") return command_train(comm, input);
+    if (name == "crossval") return command_crossval(comm, input);
+    if (name == "bag") return command_bag(comm, input);
+    if (name == "eval") return command_eval(comm, input);
+    if (name == "predict") return command_predict(comm, input);
+    if (name == "bench") return command_bench(comm, input);
+    return command_info(&comm, input);
+}
+
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const std::string_view name = line.subcommand->name;
     CommandInput input = line.input;
@@ -133,13 +165,20 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
         input.options = same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
-    if (name == "train") return command_train(comm, input);
-    if (name == "crossval") return command_crossval(comm, input);
-    if (name == "bag") return command_bag(comm, input);
-    if (name == "eval") return command_eval(comm, input);
-    if (name == "predict") return command_predict(comm, input);
-    if (name == "bench") return command_bench(comm, input);
-    return command_info(&comm, input);
+    if (name != "info") warn_of_threads(comm, thread_warnings(input, line.subcommand->takes_config));
+    Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
+                      "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
+    const int code = run_subcommand(comm, name, input);
+    watchdog.finish();
+    return code;
+}
+
+/// For an error that the other ranks may not know of. Where several met one like it, rank 0 speaks: the
+/// others give it time to, and are ended with it.
+[[noreturn]] void end_job(const Communicator& comm, const std::string& message, ExitCode code) {
+    if (comm.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    report(comm.where(), message);
+    abort_job(code);
 }
 
 /// What `action` returns, or how it ended. With an error that is one rank's own the whole job ends here.
@@ -150,14 +189,11 @@ int guarded(const Communicator& comm, const std::function<int()>& action) {
         if (comm.rank() == 0) report(comm.where(), error.what());
         return static_cast<int>(error.code());
     } catch (const Error& error) {
-        report(comm.where(), error.what());
-        abort_job(error.code());
+        end_job(comm, error.what(), error.code());
     } catch (const std::bad_alloc&) {
-        report(comm.where(), kOutOfMemory);
-        abort_job(ExitCode::kInternal);
+        end_job(comm, kOutOfMemory, ExitCode::kInternal);
     } catch (const std::exception& error) {
-        report(comm.where(), fmt::format("internal error: {}; please report it", error.what()));
-        abort_job(ExitCode::kInternal);
+        end_job(comm, fmt::format("internal error: {}; please report it", error.what()), ExitCode::kInternal);
     }
 }
 

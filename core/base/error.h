@@ -19,6 +19,11 @@ enum class ExitCode : int {
     kStoppedEarly = 75,
 };
 
+/// What a std::bad_alloc is called.
+inline constexpr const char* kOutOfMemory =
+    "out of memory; use a smaller network or batch (`lockstep plan` says what is needed), or a larger "
+    "machine";
+
 /// An error a user can act on. The message says what happened, where (file, line, offset, key) and what to
 /// do.
 class Error : public std::runtime_error {

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -55,6 +56,13 @@ std::optional<T> parse_number(std::string_view text) {
     const NumberReading<T> reading = read_number<T>(text);
     if (reading.fault != NumberFault::kNone) return std::nullopt;
     return reading.value;
+}
+
+/// a · b, or 2^60 where that is less: bytes that no machine has, of which several can still be added up.
+inline std::size_t saturating_product(std::size_t a, std::size_t b) {
+    constexpr std::size_t kMost = std::size_t{1} << 60;
+    std::size_t product = 0;
+    return __builtin_mul_overflow(a, b, &product) || product > kMost ? kMost : product;
 }
 
 }  // namespace lockstep

@@ -11,8 +11,15 @@ namespace lockstep {
 void set_thread_count(int count);
 int thread_count();
 
+/// Throws Error where this process cannot start so many threads, of which the OpenMP library would say
+/// nothing but its own last words. Cost: tens of microseconds a thread.
+void check_threads_start(int count);
+
 /// CPUs this process may run on (its affinity mask).
 int cpus_allowed();
+
+/// OpenMP threads this process may have at once (OMP_THREAD_LIMIT).
+int thread_limit();
 
 /// FTZ, DAZ and round-to-nearest for the calling thread, for as long as the object lives.
 class ContractFloatMode {
@@ -27,8 +34,8 @@ class ContractFloatMode {
 };
 
 /// work(context, part) for every part in [0, parts), each on its own thread of the pool and in the contract's
-/// floating-point mode. One part runs on the calling thread, without a parallel region. `work` must not
-/// throw.
+/// floating-point mode. One part runs on the calling thread, without a parallel region. If parts throw, all
+/// others are still done, and the exception of the lowest one is thrown on.
 void run_parts(int parts, void (*work)(void* context, int part), void* context);
 
 /// The same for a callable `work(part)`; allocates nothing.

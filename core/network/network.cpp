@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/number.h"
+
 namespace lockstep {
 
 namespace {
@@ -50,7 +52,7 @@ std::size_t Workspace::bytes(const NetworkSpec& spec, std::size_t capacity, Pass
     std::size_t per_sample = 2 * widest(spec) + 1;
     for (const std::size_t width : dropped_widths(spec, passes)) per_sample += width;
     for (const LayerSpec& layer : spec.layers) per_sample += layer.units;
-    return capacity * per_sample * sizeof(float);
+    return saturating_product(capacity, saturating_product(per_sample, sizeof(float)));
 }
 
 Network::Network(NetworkSpec spec, Arithmetic arithmetic)
@@ -183,8 +185,7 @@ void Network::backward(std::span<const float> parameters, ConstMatrix x, std::si
 /// A gradient's memory may have held another layer's, and the gaps must stay zero.
 void Network::clear_gaps(std::size_t layer, std::span<float> gradient) const {
     const ArenaRange range = layout_.layer_range(layer);
-    for (const ParameterBlock& block : layout_.blocks()) {
-        if (block.layer != layer) continue;
+    for (const ParameterBlock& block : layout_.blocks_of(layer)) {
         const std::size_t end = block.offset + block.count() - range.first;
         const std::size_t line = kAlignment_bytes / sizeof(float);
         std::ranges::fill(gradient.subspan(end, (line - end % line) % line), 0.0F);

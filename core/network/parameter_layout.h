@@ -50,11 +50,14 @@ struct ArenaRange {
 /// The blocks of all layers, first layer first. The gaps between blocks hold zeros and stay zero.
 class ParameterLayout {
   public:
-    /// Appends a block behind the others. Throws ConfigError where the arena would not fit the address space.
+    /// Appends a block behind the others; its layer is the last one's or a later one. Throws ConfigError
+    /// where the arena would not fit the address space.
     void append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols,
                 ParameterRole role = ParameterRole::kWeight);
 
     [[nodiscard]] const std::vector<ParameterBlock>& blocks() const { return blocks_; }
+    /// Those of one layer; none for a layer without parameters.
+    [[nodiscard]] std::span<const ParameterBlock> blocks_of(std::size_t layer) const;
     /// Floats of the arena, the gaps included.
     [[nodiscard]] std::size_t arena_size() const { return arena_size_; }
     /// Parameters, the gaps not included.
@@ -63,9 +66,12 @@ class ParameterLayout {
     [[nodiscard]] std::size_t layer_count() const { return blocks_.empty() ? 0 : blocks_.back().layer + 1; }
     /// The run of the arena that a layer's blocks occupy; empty for a layer without parameters.
     [[nodiscard]] ArenaRange layer_range(std::size_t layer) const;
+    /// The layer whose run holds that element. Requires element < arena_size(). Cost: a binary search.
+    [[nodiscard]] std::size_t layer_of(std::size_t element) const;
 
   private:
     std::vector<ParameterBlock> blocks_;
+    std::vector<std::size_t> first_block_;  // (layers) of each layer, or, where it has none, of the next
     std::size_t arena_size_ = 0;
 };
 

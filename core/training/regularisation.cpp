@@ -27,9 +27,12 @@ void Regulariser::update(Optimizer& optimizer, UpdateStep step, std::size_t begi
     };
     const std::size_t end = begin + parameters.size();
     std::size_t done = begin;
-    for (const ParameterBlock& block : decaying_) {
-        const std::size_t from = std::clamp(block.offset, done, end);
-        const std::size_t to = std::clamp(block.offset + block.count(), from, end);
+    const auto ends_before = [&](const ParameterBlock& b) { return b.offset + b.count() <= begin; };
+    for (auto block = std::ranges::partition_point(decaying_, ends_before); block != decaying_.end();
+         ++block) {
+        if (block->offset >= end) break;
+        const std::size_t from = std::clamp(block->offset, done, end);
+        const std::size_t to = std::clamp(block->offset + block->count(), from, end);
         run(done, from, false);
         run(from, to, true);
         done = to;
@@ -39,9 +42,8 @@ void Regulariser::update(Optimizer& optimizer, UpdateStep step, std::size_t begi
 
 void Regulariser::limit_norms(std::size_t layer, std::span<float> arena) const {
     if (options_.max_norm == 0.0F) return;
-    for (const ParameterBlock& block : weights_) {
-        if (block.layer == layer) limit_column_norms(block.in(arena), options_.max_norm);
-    }
+    for (const ParameterBlock& block : std::ranges::equal_range(weights_, layer, {}, &ParameterBlock::layer))
+        limit_column_norms(block.in(arena), options_.max_norm);
 }
 
 }  // namespace lockstep

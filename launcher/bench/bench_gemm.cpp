@@ -9,10 +9,12 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/arithmetic/dispatch/peak.h"
 #include "core/arithmetic/gemm.h"
+#include "core/base/error.h"
 #include "core/base/philox.h"
 #include "core/base/threads.h"
 #include "launcher/options/config.h"
 #include "launcher/run/printing.h"
+#include "launcher/train/memory_check.h"
 
 namespace lockstep {
 
@@ -81,6 +83,19 @@ void print_table(const std::vector<ProductFigures>& all, const BenchInput& input
     }
 }
 
+/// Throws ConfigError where the operands of the three products are more than this machine can hold.
+void check_memory(const ProductShape& shape) {
+    const auto [m, n, k] =
+        std::array{static_cast<double>(shape.m), static_cast<double>(shape.n), static_cast<double>(shape.k)};
+    const double bytes = 3.0 * (m * k + k * n + m * n) * sizeof(float);
+    const auto machine = static_cast<double>(machine_memory_bytes());
+    if (bytes <= machine) return;
+    throw ConfigError(
+        fmt::format("--shape {}-{}-{}: takes {:.3g} GiB, but this machine has {:.3g} GiB; choose smaller "
+                    "sizes",
+                    shape.m, shape.n, shape.k, bytes / 0x1p30, machine / 0x1p30));
+}
+
 }  // namespace
 
 std::string_view transposes(ProductForm form) {
@@ -139,6 +154,8 @@ double BenchProduct::flops() const {
 
 void bench_gemm(const BenchInput& input, bool json) {
     set_thread_count(static_cast<int>(input.threads));
+    check_threads_start(static_cast<int>(input.threads));
+    if (input.shape) check_memory(*input.shape);
     std::vector<ProductShape> shapes(kProductShapes.begin(), kProductShapes.end());
     if (input.shape) shapes = {*input.shape};
     std::vector<ProductFigures> all;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "comm/agreement.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/philox.h"
 #include "core/base/threads.h"
@@ -12,6 +13,7 @@
 #include "launcher/options/config.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/stopwatch.h"
+#include "launcher/train/memory_check.h"
 #include "launcher/train/replica.h"
 
 namespace lockstep {
@@ -78,6 +80,24 @@ struct StepTimes {
     }
 };
 
+/// Throws ConfigError where the batch or the network is more than this machine can hold.
+void check_memory(const BenchInput& input, const NetworkSpec& spec, const ReplicaOptions& options,
+                  std::size_t ranks) {
+    const auto machine = static_cast<double>(machine_memory_bytes());
+    const std::size_t arena = Network(spec, parse_arithmetic(input.arithmetic)).layout().arena_size();
+    const double values = static_cast<double>(options.bounds.samples) * static_cast<double>(spec.inputs);
+    const double batch =
+        values * sizeof(float) + static_cast<double>(Workspace::bytes(spec, options.bounds.piece_samples));
+    const double network = 3.0 * static_cast<double>(arena) * sizeof(float);
+    if (batch + network <= machine) return;
+    throw ConfigError(
+        fmt::format("--{}: takes {:.3g} GiB on each of {} rank{}, but this machine has {:.3g} GiB; "
+                    "choose a smaller one",
+                    batch > network ? fmt::format("global_batch {}", input.global_batch)
+                                    : fmt::format("layers {}", fmt::join(input.layers, "-")),
+                    (batch + network) / 0x1p30, ranks, ranks == 1 ? "" : "s", machine / 0x1p30));
+}
+
 StepTimes measure(const Communicator& comm, const BenchInput& input) {
     const NetworkSpec spec = network_of(input.layers);
     ReplicaOptions options;
@@ -85,12 +105,17 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     options.reducer.bucket_bytes = CommConfig{.bucket_mib = input.bucket_mib}.bucket_bytes();
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
     options.bounds = shard_bounds(plan, {}, comm.rank(), comm.size());
+    agree(comm, [&] { check_memory(input, spec, options, comm.size()); });
     const ShardWork work(plan, plan.batch(0, 0), {}, comm.rank(), comm.size());
     Replica replica(comm,
-                    std::make_unique<NetworkLearner>(spec, parse_arithmetic(input.arithmetic),
-                                                     options.bounds.piece_samples),
+                    agree(comm,
+                          [&] {
+                              return std::make_unique<NetworkLearner>(
+                                  spec, parse_arithmetic(input.arithmetic), options.bounds.piece_samples);
+                          }),
                     options);
-    const BenchSamples data(work.shard, spec.inputs, spec.layers.back().units);
+    const BenchSamples data =
+        agree(comm, [&] { return BenchSamples(work.shard, spec.inputs, spec.layers.back().units); });
     // All in one piece.
     const ReadSamples read = [&](std::size_t, std::size_t count) {
         return Samples{{data.x.data(), count, spec.inputs}, {data.labels, {}}};
@@ -120,6 +145,7 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
 
 void bench_step(const Communicator& comm, const BenchInput& input, bool json) {
     set_thread_count(static_cast<int>(input.threads));
+    agree(comm, [&] { check_threads_start(static_cast<int>(input.threads)); });
     const StepTimes times = measure(comm, input);
     if (comm.rank() != 0) return;
     const Spread step = spread_of(times.step);

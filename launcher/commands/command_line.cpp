@@ -7,6 +7,7 @@
 #include <boost/program_options.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <sstream>
@@ -175,21 +176,29 @@ std::size_t rank_number(const std::string& value) {
     throw ConfigError(fmt::format("--ranks {}: must be a whole number from 1 to {}", value, kMostRanks));
 }
 
-/// A number of a flag; a ConfigError that names the flag otherwise.
+/// A number of a flag, up to `most`; a ConfigError that names the flag otherwise.
 template <class T>
-T positive(std::string_view flag, const std::string& value) {
+T positive(std::string_view flag, const std::string& value, T most = std::numeric_limits<T>::max()) {
     const auto number = parse_number<T>(value);
-    if (number && *number > T{0}) return *number;
-    throw ConfigError(fmt::format("--{} {}: must be a number above 0{}", flag, value,
+    if (number && *number > T{0} && *number <= most) return *number;
+    const bool bounded = most < std::numeric_limits<T>::max();
+    throw ConfigError(fmt::format("--{} {}: must be a number above 0{}{}", flag, value,
+                                  bounded ? fmt::format(" and up to {}", most) : "",
                                   std::is_integral_v<T> ? digits_hint(value) : decimal_hint(value)));
 }
+
+// What a bench can be asked for; whether the machine has the memory is found out where it is known.
+constexpr std::size_t kMostSize = std::size_t{1} << 31;
+constexpr std::size_t kMostThreads = 4096;
+constexpr double kMostBucket_mib = 1 << 20;
+constexpr double kMostSeconds = 86400.0;
 
 /// "784-800-10" as numbers.
 std::vector<std::size_t> sizes_of(std::string_view flag, const std::string& value) {
     std::vector<std::size_t> sizes;
     std::istringstream words(value);
     for (std::string word; std::getline(words, word, '-');)
-        sizes.push_back(positive<std::size_t>(flag, word));
+        sizes.push_back(positive<std::size_t>(flag, word, kMostSize));
     return sizes;
 }
 
@@ -209,12 +218,12 @@ std::vector<std::size_t> layer_sizes(const std::string& value) {
 
 void set_bench_flag(BenchInput& bench, const std::string& name, const std::string& value) {
     if (name == "layers" && !value.empty()) bench.layers = layer_sizes(value);
-    if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value);
+    if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value, kMostSize);
     if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16", "fp32_amx"});
     if (name == "optimizer") bench.optimizer = one_of(name, value, optimizer_names());
-    if (name == "bucket_mib") bench.bucket_mib = positive<double>(name, value);
-    if (name == "threads") bench.threads = positive<std::size_t>(name, value);
-    if (name == "seconds") bench.seconds = positive<double>(name, value);
+    if (name == "bucket_mib") bench.bucket_mib = positive<double>(name, value, kMostBucket_mib);
+    if (name == "threads") bench.threads = positive<std::size_t>(name, value, kMostThreads);
+    if (name == "seconds") bench.seconds = positive<double>(name, value, kMostSeconds);
     if (name == "shape") bench.shape = product_shape(value);
     if (name == "peak") bench.peak = true;
 }

@@ -40,7 +40,8 @@ std::string help_text() {
     return text +
            "\n`lockstep SUBCOMMAND --help` lists its flags and keys; `lockstep --version` says the version.\n"
            "Exit codes: 0 done, 1 internal error, 2 usage, configuration or an output that cannot be\n"
-           "written, 3 data, 4 model file, 5 NaN or Inf, 7 replicas differ.\n";
+           "written, 3 data, 4 model file, 5 NaN or Inf, 6 hang detected, 7 replicas\n"
+           "differ.\n";
 }
 
 std::string help_text(const Subcommand& subcommand) {

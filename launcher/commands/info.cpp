@@ -13,6 +13,7 @@
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/version.h"
+#include "launcher/train/thread_advice.h"
 
 namespace lockstep {
 
@@ -30,7 +31,7 @@ Json rank_json(const std::string& host) {
             {"instruction_set", name(instruction_set())},
             {"amx", why_no_amx().empty() ? "available" : "not used: " + why_no_amx()},
             {"cpus_bound", cpus_allowed()},
-            {"threads", default_threads()}};
+            {"threads", read_thread_variable().threads}};
 }
 
 Json build_json() {

@@ -30,8 +30,7 @@ class Filler {
                 text));
         }
         bias_.reset();
-        for (const ParameterBlock& block : network_.layout().blocks()) {
-            if (block.layer != next_layer_) continue;
+        for (const ParameterBlock& block : network_.layout().blocks_of(next_layer_)) {
             if (block.name.ends_with(".bias")) {
                 bias_ = block;
             } else {

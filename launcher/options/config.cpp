@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <iterator>
 
 #include "core/base/error.h"
 #include "core/base/number.h"
 #include "launcher/options/config_stopping.h"
+#include "launcher/options/duration.h"
 #include "launcher/options/option_refusals.h"
+#include "launcher/train/data_advice.h"
+#include "launcher/train/thread_advice.h"
 
 namespace lockstep {
 
@@ -181,7 +183,7 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     training.seed = number<std::uint64_t>(options, "training.seed");
     training.threads = count(options, "training.threads");
     training.arithmetic = parse_arithmetic(options.text("training.arithmetic"));
-    if (training.threads == 0) training.threads = default_threads();
+    if (training.threads == 0) training.threads = read_thread_variable().threads;
     training.order =
         options.text("training.order") == "cyclic" ? SampleOrder::kCyclic : SampleOrder::kShuffled;
     read_stopping(options, training);
@@ -428,7 +430,9 @@ void refuse_keys_beside_digraph(const ResolvedOptions& options) {
 }  // namespace
 
 std::size_t TrainingConfig::steps(std::size_t steps_per_epoch) const {
-    const std::size_t by_epochs = epochs * steps_per_epoch;
+    std::size_t by_epochs = 0;
+    if (__builtin_mul_overflow(epochs, steps_per_epoch, &by_epochs))
+        by_epochs = std::numeric_limits<std::size_t>::max();
     if (epochs == 0) return max_steps;
     return max_steps == 0 ? by_epochs : std::min(by_epochs, max_steps);
 }
@@ -475,7 +479,8 @@ Config make_config(const ResolvedOptions& options) {
     config.run = {.dir = options.text("run.dir"),
                   .overwrite = options.text("run.overwrite") == "true",
                   .evaluate_every = count(options, "run.evaluate_every"),
-                  .log_every = count(options, "run.log_every")};
+                  .log_every = count(options, "run.log_every"),
+                  .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
     return config;
 }
 
@@ -523,14 +528,6 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
                                       options.place("training.global_batch"), train.size(), train.size()));
     }
     return network;
-}
-
-std::size_t default_threads() {
-    const char* text = std::getenv("OMP_NUM_THREADS");
-    if (text == nullptr) return 1;
-    const std::string_view first = std::string_view(text).substr(0, std::string_view(text).find(','));
-    const auto threads = parse_number<std::size_t>(first);
-    return threads && *threads > 0 ? *threads : 1;
 }
 
 Arithmetic parse_arithmetic(std::string_view name) {

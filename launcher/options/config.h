@@ -82,6 +82,7 @@ struct RunConfig {
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 0;       ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+    double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 
 struct Config {
@@ -111,9 +112,6 @@ Config make_config(const ResolvedOptions& options);
 /// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
 NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
                                const Dataset& test);
-
-/// OMP_NUM_THREADS, whose first number is the outermost level's, or 1: what training.threads = 0 means.
-std::size_t default_threads();
 
 /// Requires one of the choices of training.arithmetic.
 Arithmetic parse_arithmetic(std::string_view name);

@@ -16,6 +16,7 @@
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
+#include "launcher/options/duration.h"
 
 namespace lockstep {
 
@@ -439,6 +440,12 @@ const std::array kTable{
                .default_text = "false",
                .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
                .choices = kSwitchWords},
+    OptionSpec{.key = "run.hang_timeout",
+               .kind = kDuration,
+               .default_text = "5min",
+               .help =
+                   "several ranks: end a job in which no rank comes further for so long, and say where each "
+                   "of them is; 0: never"},
 };
 
 std::string whole_number_fault(const OptionSpec& spec, const std::string& text) {
@@ -533,6 +540,8 @@ std::string rule_text(const OptionSpec& spec) {
             return fmt::format("one of {}", fmt::join(spec.choices, ", "));
         case kLayer:
             return "a layer";
+        case kDuration:
+            return "a length of time from 0 to a year, as in 300, 90s, 5min or 1h";
     }
     return "";
 }
@@ -561,6 +570,8 @@ std::string fault_of(const OptionSpec& spec, const std::string& text) {
             } catch (const ConfigError& error) {
                 return error.what();
             }
+        case kDuration:
+            return parse_duration(text) ? "" : fmt::format("must be {}", rule_text(spec));
     }
     return "";
 }

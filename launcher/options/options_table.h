@@ -19,6 +19,7 @@ enum class OptionKind {
     kChoice,      ///< one of `choices`
     kSwitch,      ///< true or false
     kLayer,       ///< what parse_layer reads
+    kDuration,    ///< what parse_duration reads
 };
 
 /// One key. Its value is checked against all that concerns it alone.

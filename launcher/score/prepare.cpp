@@ -7,7 +7,9 @@
 #include "core/base/threads.h"
 #include "launcher/files/weights_file.h"
 #include "launcher/options/config.h"
+#include "launcher/run/launch_environment.h"
 #include "launcher/score/same_inputs.h"
+#include "launcher/train/memory_check.h"
 
 namespace lockstep {
 
@@ -21,6 +23,7 @@ Prepared open(const CommandInput& input) {
             input.options.place("network.digraph")));
     }
     set_thread_count(static_cast<int>(input.config.training.threads));
+    check_drawn_samples(input.config.data, input.options, launched_processes());
     Prepared prepared;
     prepared.data = open_data(input.config.data);
     return prepared;

@@ -1,5 +1,6 @@
 #include "launcher/train/gradient_collector.h"
 
+#include "comm/watchdog.h"
 #include "core/arithmetic/compression.h"
 #include "core/arithmetic/elementwise.h"
 
@@ -16,6 +17,7 @@ std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t part
 }
 
 void GradientCollector::gradient_done(std::size_t layer) {
+    report_place(Place::kBackward, layer);
     if (!piece_->tree.parts.empty()) finish_part(layer, piece_->tree.parts.back());
     options_.turn();
     if (!options_.after_reading) start(layer);

@@ -50,8 +50,8 @@ std::string first_bad_parameter(const ParameterLayout& layout, ParameterSource& 
     std::string fault;
     for_each_layer(parameters, layout.layer_count(), [&](std::size_t l, std::span<const float> layer) {
         const std::size_t first = layout.layer_range(l).first;
-        for (const ParameterBlock& block : layout.blocks()) {
-            if (block.layer != l || !fault.empty()) continue;
+        for (const ParameterBlock& block : layout.blocks_of(l)) {
+            if (!fault.empty()) continue;
             fault = fault_of_parameters(block, layer.subspan(block.offset - first, block.count()));
         }
     });

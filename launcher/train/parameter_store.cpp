@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "comm/sharded_values.h"
+#include "comm/watchdog.h"
 #include "core/base/buffer.h"
 #include "launcher/run/stopwatch.h"
 #include "launcher/train/sharded_parameters.h"
@@ -115,6 +116,7 @@ class WholeStore : public ParameterStore {
         PhaseClock clock(seconds_);
         for (auto sums = reducer_.finish_next(); !sums.empty(); sums = reducer_.finish_next()) {
             clock.lap(&StepSeconds::communication_exposed);
+            report_place(Place::kUpdate);
             for (const auto& [slice, arena] : sums) {
                 update({slice.begin, slice.count}, arena.subspan(slice.begin, slice.count));
             }
@@ -176,6 +178,7 @@ class OptimizerShardedStore : public ParameterStore {
         PhaseClock clock(seconds_);
         for (auto news = reducer_.finish_next(); !news.empty(); news = reducer_.finish_next()) {
             clock.lap(&StepSeconds::communication_exposed);
+            report_place(Place::kUpdate);
             for (const auto& [slice, arena] : news) take({slice.begin, slice.count}, arena);
             clock.lap(&StepSeconds::optimizer);
         }
@@ -232,7 +235,6 @@ class ParameterShardedStore : public ParameterStore {
           rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
           sums_(options.gradient_sums ? owned_.count() : 0) {
         visit_held([&](const Held& held) { first(held.range, held.parameters); });
-        values_.publish();
     }
 
     [[nodiscard]] ParameterSource& parameters() override { return source_; }

@@ -71,7 +71,7 @@ class ParameterStore {
 
 /// The store for comm.shard = `sharding`, which the reducer must have been made for: with kParameters also
 /// with room for ShardedValues. All but the options must outlive it; it adds to the seconds what its steps
-/// take. Collective.
+/// take. Not collective: when every rank has made its own, parameters_written() must follow.
 std::unique_ptr<ParameterStore> make_parameter_store(Sharding sharding, const StoreOptions& options,
                                                      Learner& learner, GradientReducer& reducer,
                                                      const FirstParameters& first, StepSeconds& seconds);

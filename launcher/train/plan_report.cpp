@@ -4,6 +4,7 @@
 
 #include "comm/gradient_reducer.h"
 #include "comm/tree_allreduce.h"
+#include "core/base/number.h"
 #include "core/data/batch_plan.h"
 #include "core/network/network.h"
 #include "core/training/optimizer.h"
@@ -17,9 +18,7 @@ void describe_layers(PlanReport& report, const Network& network) {
     std::size_t inputs = network.inputs();
     for (std::size_t l = 0; l < network.layer_count(); ++l) {
         std::size_t parameters = 0;
-        for (const ParameterBlock& block : network.layout().blocks()) {
-            if (block.layer == l) parameters += block.count();
-        }
+        for (const ParameterBlock& block : network.layout().blocks_of(l)) parameters += block.count();
         const LayerSpec& layer = network.spec().layers[l];
         report.layers.push_back({to_string(layer), inputs, layer.units, parameters});
         inputs = layer.units;
@@ -126,7 +125,8 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
     }
     report.gradient_bytes =
         (sharded ? shares.live_bytes : arena_bytes) * std::max<std::size_t>(bounds.arenas, 1);
-    if (config.comm.compression == Compression::kTopK) report.kept_back_bytes = bounds.leaves * arena_bytes;
+    if (config.comm.compression == Compression::kTopK)
+        report.kept_back_bytes = saturating_product(bounds.leaves, arena_bytes);
     report.activation_bytes = Workspace::bytes(network.spec(), bounds.piece_samples);
 }
 

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <utility>
 
+#include "comm/agreement.h"
 #include "comm/sharded_values.h"
+#include "comm/watchdog.h"
 
 namespace lockstep {
 
@@ -33,14 +35,9 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
     : options_(options),
       learner_(std::move(learner)),
       reducer_(comm, layer_counts(*learner_), options.bounds.arenas, with_room(options.reducer, *learner_)),
-      store_(make_parameter_store(
-          options.reducer.sharding, {options.optimizer, options.regularisation, options.gradient_norms},
-          *learner_, reducer_,
-          [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); }, seconds_)),
-      feedback_(options.reducer.compression == Compression::kTopK
-                    ? std::optional<ErrorFeedback>(std::in_place, options.bounds.leaves,
-                                                   layout().arena_size(), options.kept_share)
-                    : std::nullopt),
+      // A rank that lacks the memory for any of these says so before the others wait for it.
+      store_(agree(comm, [this] { return make_store(); })),
+      feedback_(agree(comm, [this] { return make_feedback(); })),
       metrics_sum_(comm),
       collector_(reducer_, layout(),
                  {.compression = options.reducer.compression,
@@ -48,8 +45,23 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
                   .after_reading = sharded(),
                   .turn = [this] { metrics_sum_.progress(); }}),
       overlap_(progress()),
-      metrics_(options.bounds.samples) {
-    if (options.gradient_norms) norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
+      metrics_(agree(comm, [&] { return std::vector<SampleMetrics>(options.bounds.samples); })) {
+    agree(comm, [&] {
+        if (options.gradient_norms)
+            norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
+    });
+    store_->parameters_written();
+}
+
+std::unique_ptr<ParameterStore> Replica::make_store() {
+    const StoreOptions options{options_.optimizer, options_.regularisation, options_.gradient_norms};
+    const auto first = [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); };
+    return make_parameter_store(options_.reducer.sharding, options, *learner_, reducer_, first, seconds_);
+}
+
+std::optional<ErrorFeedback> Replica::make_feedback() const {
+    if (options_.reducer.compression != Compression::kTopK) return std::nullopt;
+    return ErrorFeedback(options_.bounds.leaves, layout().arena_size(), options_.kept_share);
 }
 
 void Replica::first_parameters(ArenaRange range, std::span<float> parameters) const {
@@ -70,6 +82,7 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     clock.lap(&StepSeconds::communication_exposed);
     Samples samples;
     for (const ShardPiece& piece : work.pieces) {
+        report_place(Place::kForward, number);
         samples = read(piece.first, piece.samples);
         forward(work, piece, samples);
         clock.lap(&StepSeconds::forward);
@@ -80,12 +93,15 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     // The errors' sum travels while the last piece's gradients are computed. With sharding these may change
     // parameters, so there it comes first, and a step whose error is not finite ends before it has begun.
     metrics_sum_.start(work.shard, options_.leaf, std::span(metrics_).first(work.shard.samples));
-    const auto finite = [this] { return std::isfinite(metrics_sum_.finish().loss); };
+    const auto finite = [this] {
+        report_place(Place::kMetrics);
+        return std::isfinite(metrics_sum_.finish().loss);
+    };
     const bool begun = !sharded() || finite();
     clock.lap(&StepSeconds::communication_exposed);
     if (begun) backward(work, work.pieces.back(), samples);
     clock.lap(&StepSeconds::backward);
-    StepResult result{metrics_sum_.finish(), finite(), std::nullopt};
+    StepResult result{.finite = finite(), .metrics = metrics_sum_.finish(), .gradient_norm = std::nullopt};
     clock.lap(&StepSeconds::communication_exposed);
     if (result.finite) {
         store_->finish_step();

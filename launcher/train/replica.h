@@ -42,8 +42,8 @@ struct ReplicaOptions {
 };
 
 struct StepResult {
-    SampleMetrics metrics;  ///< summed over the batch
     bool finite = true;  ///< false: the loss was NaN or infinite, and the parameters are as before the step
+    SampleMetrics metrics;  ///< summed over the batch
     /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. With
     /// options.gradient_norms.
     std::optional<double> gradient_norm;
@@ -91,6 +91,8 @@ class Replica {
     void reset_seconds() { seconds_ = {}; }
 
   private:
+    std::unique_ptr<ParameterStore> make_store();
+    [[nodiscard]] std::optional<ErrorFeedback> make_feedback() const;
     void forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);
     void backward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);
     /// What is to go on while this rank computes; null where nothing can.

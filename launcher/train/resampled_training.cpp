@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/agreement.h"
+#include "comm/watchdog.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/printing.h"
@@ -94,7 +95,7 @@ Resampled train_resampled(const Communicator& comm, const CommandInput& input, c
     const std::size_t group = comm.rank() * groups / comm.size();
     const Communicator ranks = comm.split(group);
     nlohmann::json finished = nlohmann::json::array();
-    agree(comm, [&] {
+    agree_among_groups(comm, ranks, [&] {
         for (std::size_t i = group; i < training.count; i += groups) {
             const std::string name = fmt::format("{} {} of {}", training.kind, i + 1, training.count);
             const Prepared member =
@@ -108,6 +109,7 @@ Resampled train_resampled(const Communicator& comm, const CommandInput& input, c
             finished.push_back(to_json(run));
             finished.back()["number"] = i + 1;
         }
+        report_place(Place::kGroups);
     });
     std::vector<nlohmann::json> networks(training.count);
     // CBOR takes the names of files as they are, which JSON does not where they are no UTF-8.

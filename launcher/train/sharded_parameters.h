@@ -26,9 +26,9 @@ class ShardedParameters : public ParameterSource {
   private:
     /// Every kind of layer has parameters, so each lies in a bucket.
     [[nodiscard]] std::size_t bucket_of(ArenaRange layer) const {
-        const auto found = std::ranges::find_if(buckets_, [&](Slice b) { return b.begin <= layer.first; });
-        if (found == buckets_.end()) throw Error(ExitCode::kInternal, "a layer lies in no bucket");
-        return static_cast<std::size_t>(found - buckets_.begin());
+        const std::size_t bucket = lockstep::bucket_of(buckets_, layer.first);
+        if (bucket == buckets_.size()) throw Error(ExitCode::kInternal, "a layer lies in no bucket");
+        return bucket;
     }
 
     const ParameterLayout& layout_;

@@ -8,6 +8,7 @@
 
 #include "comm/agreement.h"
 #include "comm/replica_check.h"
+#include "comm/watchdog.h"
 #include "core/network/network_learner.h"
 #include "launcher/files/parameter_digest.h"
 #include "launcher/score/forward_run.h"
@@ -50,13 +51,17 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed,
             config.training.order),
       bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
-      reader_(*data_.train, bounds_.piece_samples),
+      reader_(agree(comm, [&] { return SampleReader(*data_.train, bounds_.piece_samples); })),
       augmenter_(make_augmenter(config, *data_.train)),
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
                   comm.size()),
       replica_(comm,
-               std::make_unique<NetworkLearner>(spec, config.training.arithmetic, bounds_.piece_samples),
+               agree(comm,
+                     [&] {
+                         return std::make_unique<NetworkLearner>(spec, config.training.arithmetic,
+                                                                 bounds_.piece_samples);
+                     }),
                replica_options(config, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
                      config.training.steps(plan_.steps_per_epoch())),
@@ -81,11 +86,13 @@ TrainingResult Trainer::train(Journal& journal) {
         learning_rate_.epoch_done(scores.train->loss);
         course_.epoch(*scores.train);
         const auto communication = communication_of(at_.step - before);
+        report_place(Place::kReplicas);
         check_parameters(comm_, layout(), parameters(), moment());
         const std::size_t every = config_.run.evaluate_every;
         const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
         scores.validation = test_now ? score(data_.validation) : std::nullopt;
         scores.test = test_now ? score(data_.test) : std::nullopt;
+        report_place(Place::kLog);
         journal.epoch(at_, scores, communication, norm);
         if (scores.validation) watch(scores);
         result.scores = scores;
@@ -156,6 +163,7 @@ EpochCommunication Trainer::communication_of(std::size_t steps) {
 }
 
 Score Trainer::epoch(Journal& journal) {
+    report_place(Place::kForward);
     order_ = plan_.order(at_.epoch - 1);
     const std::size_t check_every = config_.comm.check_every;
     SampleMetrics sum;
@@ -166,6 +174,7 @@ Score Trainer::epoch(Journal& journal) {
         sum.loss += metrics.loss;
         sum.correct += metrics.correct;
         samples += batch.samples;
+        report_place(Place::kLog);
         course_.step(metrics.loss, batch.samples);
         journal.step(at_, metrics.loss / static_cast<double>(batch.samples), gradient_norm_, s + 1,
                      plan_.steps_per_epoch());
@@ -189,6 +198,7 @@ SampleMetrics Trainer::step(const Batch& batch) {
         return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, at_.epoch) : reader_.read(wanted);
     };
     ++at_.step;
+    report_step(at_.step);
     at_.samples += batch.samples;
     at_.learning_rate = learning_rate_.at(at_.step);
     const StepResult result = replica_.step(work, at_.step, at_.learning_rate, read);
@@ -223,6 +233,7 @@ std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
+    report_place(Place::kReplicas);
     const std::vector<LayerDigest> digests = parameter_digests(layout(), parameters());
     check_replicas(comm_, digests, fmt::format("after step {}", at.step));
     const Digest128 digest = combined_digest(digests);

@@ -7,12 +7,15 @@
 #include <utility>
 
 #include "comm/agreement.h"
+#include "comm/watchdog.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/threads.h"
 #include "launcher/files/model_file.h"
 #include "launcher/options/config_stopping.h"
 #include "launcher/run/version.h"
 #include "launcher/train/data_advice.h"
 #include "launcher/train/learning_advice.h"
+#include "launcher/train/memory_check.h"
 #include "launcher/train/target_range.h"
 
 namespace lockstep {
@@ -104,6 +107,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         check_stopping(job.config, job.options, prepared.network, prepared.data.validation != nullptr);
         fit_inputs(prepared, job.config.preprocessing);
+        check_memory(job.config, job.options, prepared.network, *prepared.data.train, comm.size());
+        check_threads_start(static_cast<int>(job.config.training.threads));
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
     Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
@@ -123,6 +128,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     }
 
     FinishedRun run{trainer.train(journal), {}, {}};
+    report_place(Place::kFiles);
+    report_step(0);
 
     agree(comm, [&] {
         if (comm.rank() != 0) {

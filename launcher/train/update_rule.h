@@ -49,10 +49,10 @@ class UpdateRule {
 /// Counts the parameters of each layer that a step has not yet made new.
 class LayerCompletion {
   public:
-    explicit LayerCompletion(const ParameterLayout& layout) {
+    /// `layout` must outlive it.
+    explicit LayerCompletion(const ParameterLayout& layout) : layout_(layout) {
         for (std::size_t l = 0; l < layout.layer_count(); ++l) {
-            layers_.push_back(layout.layer_range(l));
-            missing_.push_back(layers_.back().count);
+            missing_.push_back(layout.layer_range(l).count);
         }
     }
 
@@ -60,8 +60,10 @@ class LayerCompletion {
     /// next step all are missing again.
     template <class Complete>
     void add(ArenaRange range, const Complete& complete) {
-        for (std::size_t l = 0; l < layers_.size(); ++l) {
-            const ArenaRange layer = layers_[l];
+        if (range.count == 0) return;
+        const std::size_t last = layout_.layer_of(range.first + range.count - 1);
+        for (std::size_t l = layout_.layer_of(range.first); l <= last; ++l) {
+            const ArenaRange layer = layout_.layer_range(l);
             const std::size_t begin = std::max(layer.first, range.first);
             const std::size_t end = std::min(layer.first + layer.count, range.first + range.count);
             if (begin >= end) continue;
@@ -73,7 +75,7 @@ class LayerCompletion {
     }
 
   private:
-    std::vector<ArenaRange> layers_;
+    const ParameterLayout& layout_;
     std::vector<std::size_t> missing_;  // (layers)
 };
 

@@ -37,6 +37,27 @@ TEST_CASE("agreement: where no rank fails, each gets its own result") {
     CHECK_FALSE(thrown_by(comm, [] {}));
 }
 
+TEST_CASE("agreement among groups: what a group agreed on is every rank's, what one rank met alone is not") {
+    const Communicator comm;
+    const Communicator group = comm.split(comm.rank() / 2);
+    const auto fail_in_first_group = [&] {
+        agree(group, [&] {
+            if (comm.rank() == 0) throw DataError("train.csv line 7: not a number");
+        });
+    };
+    CHECK_THROWS_AS(agree_among_groups(comm, group, fail_in_first_group), CollectiveError);
+    CHECK_NOTHROW(agree_among_groups(comm, group, [] {}));
+    // The rest of its group may be waiting for a rank that ran out of memory: it must not wait for the
+    // others.
+    if (group.size() == comm.size() && comm.size() > 1)
+        CHECK_THROWS_AS(agree_among_groups(comm, group, [] { throw std::bad_alloc(); }), std::bad_alloc);
+    const Communicator alone = comm.split(comm.rank());
+    const auto fail_alone = [&] {
+        if (comm.rank() + 1 == comm.size()) throw std::bad_alloc();
+    };
+    CHECK_THROWS_AS(agree_among_groups(comm, alone, fail_alone), CollectiveError);
+}
+
 TEST_CASE("agreement: one failing rank's message and exit code are thrown on all") {
     const Communicator comm;
     for (std::size_t failing = 0; failing < comm.size(); ++failing) {
@@ -75,7 +96,7 @@ TEST_CASE("agreement: exceptions that are no Error end with exit code 1") {
     CHECK(runtime->message == prefix(comm, last) + "odd");
     const auto memory = thrown_by(comm, [&]() -> void { throw std::bad_alloc(); });
     REQUIRE(memory);
-    CHECK(memory->message == prefix(comm, 0) + "out of memory");
+    CHECK(memory->message == prefix(comm, 0) + kOutOfMemory);
     const auto unknown = thrown_by(comm, [&]() -> void { throw 3; });
     REQUIRE(unknown);
     CHECK(unknown->code == ExitCode::kInternal);

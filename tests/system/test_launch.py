@@ -75,6 +75,12 @@ class Launch(ProgramTest):
             self.assertIn(word, warnings[0])
         self.assertEqual(self.digest(self.folder / "many"), self.digest(alone))
 
+    def test_a_start_of_mpi_that_fails_names_the_folder_for_temporary_files(self):
+        outcome = self.train_with(TMPDIR=str(self.write("file", "")))
+        self.assertNotEqual(outcome.code, 0, outcome)
+        self.assertEqual(len(outcome.messages()), 1, outcome)
+        self.assertIn(f"TMPDIR={self.folder / 'file'}", outcome.messages()[0])
+
     def test_one_rank_speaks(self):
         outcome = self.succeed("train", "xor.ini", "--run.dir", "run", ranks=3)
         self.assertEqual(outcome.out.count("model.lockstep"), 1, outcome)

@@ -10,8 +10,8 @@ namespace lockstep {
 namespace {
 
 const ParameterBlock& block_of(const Network& network, std::size_t l, std::string_view what) {
-    for (const ParameterBlock& block : network.layout().blocks()) {
-        if (block.layer == l && block.name.ends_with(what)) return block;
+    for (const ParameterBlock& block : network.layout().blocks_of(l)) {
+        if (block.name.ends_with(what)) return block;
     }
     throw std::logic_error("reference network: a layer lacks its parameters");
 }

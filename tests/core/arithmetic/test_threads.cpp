@@ -4,6 +4,9 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "core/arithmetic/bf16_gemm.h"
@@ -108,6 +111,22 @@ TEST_CASE("run_parts: every part once, each in the contract's floating-point mod
         for (const int count : runs) CHECK(count == 1);
         CHECK(flushed == parts);
     }
+}
+
+TEST_CASE("run_parts: a part's exception is thrown behind the region, the lowest part's of several") {
+    for (const int parts : {1, 2, 5}) {
+        std::atomic<int> done = 0;
+        const auto work = [&](int part) {
+            ++done;
+            if (part >= parts / 2) throw std::out_of_range(std::to_string(part));
+        };
+        CHECK_THROWS_WITH_AS(run_parts(parts, work), std::to_string(parts / 2).c_str(), std::out_of_range);
+        CHECK(done == parts);
+    }
+    set_thread_count(4);
+    const auto allocate = [](std::size_t, std::size_t) { throw std::bad_alloc(); };
+    CHECK_THROWS_AS(share_range(4000, 1, 1, allocate), std::bad_alloc);
+    set_thread_count(1);
 }
 
 TEST_CASE("share_range: disjoint ranges that cover all, aligned, and one below the grain") {

@@ -162,6 +162,13 @@ TEST_CASE("parameter blocks lie in order, each on a cache line, and a layer's ra
     CHECK(layout.layer_range(0) == ArenaRange{0, 32});
     CHECK(layout.layer_range(1) == ArenaRange{});
     CHECK(layout.layer_range(2) == ArenaRange{32, 16});
+    CHECK(layout.layer_range(3) == ArenaRange{});
+    CHECK(layout.blocks_of(0).size() == 2);
+    CHECK(layout.blocks_of(1).empty());
+    CHECK(layout.blocks_of(2).front().name == "layer2.weight");
+    for (const std::size_t element : {0, 15, 16, 31}) CHECK(layout.layer_of(element) == 0);
+    for (const std::size_t element : {32, 47}) CHECK(layout.layer_of(element) == 2);
+    CHECK_THROWS_AS(layout.append("layer1.weight", 1, 2, 2), Error);
     CHECK_THROWS_AS(layout.append("huge", 3, std::size_t{1} << 40, std::size_t{1} << 40), ConfigError);
 }
 
