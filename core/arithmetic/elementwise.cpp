@@ -41,7 +41,6 @@ void share_rows(Matrix m, bool contiguous, const Work& work) {
 
 void exp_values(std::span<const float> x, std::span<float> y) { map_values(kernels().exp, x, y); }
 void log_values(std::span<const float> x, std::span<float> y) { map_values(kernels().log, x, y); }
-void tanh_values(std::span<const float> x, std::span<float> y) { map_values(kernels().tanh, x, y); }
 void sigmoid_values(std::span<const float> x, std::span<float> y) { map_values(kernels().sigmoid, x, y); }
 
 void activate(Activation f, Matrix values) {

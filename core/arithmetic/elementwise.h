@@ -12,10 +12,9 @@
 
 namespace lockstep {
 
-/// y[i] = exp(x[i]), log(x[i]), tanh(x[i]), 1 / (1 + exp(-x[i])). In place allowed. Accuracy: core/README.md.
+/// y[i] = exp(x[i]), log(x[i]), 1 / (1 + exp(-x[i])). In place allowed. Accuracy: core/README.md.
 void exp_values(std::span<const float> x, std::span<float> y);
 void log_values(std::span<const float> x, std::span<float> y);
-void tanh_values(std::span<const float> x, std::span<float> y);
 void sigmoid_values(std::span<const float> x, std::span<float> y);
 
 /// values = f(values), element-wise, in place.

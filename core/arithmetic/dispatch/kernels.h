@@ -133,7 +133,6 @@ struct Kernels {
     void (*distance_input_delta)(const DistanceInputDeltaTask&);
     void (*exp)(const float* x, float* y, std::size_t count);
     void (*log)(const float* x, float* y, std::size_t count);
-    void (*tanh)(const float* x, float* y, std::size_t count);
     void (*sigmoid)(const float* x, float* y, std::size_t count);
     void (*activate)(Activation f, float* values, std::size_t count);
     void (*multiply_by_derivative)(Activation f, const float* y, float* delta, std::size_t count);

@@ -12,9 +12,6 @@ namespace {
 
 void exp_scalar(const float* x, float* y, std::size_t count) { std::transform(x, x + count, y, scalar::exp); }
 void log_scalar(const float* x, float* y, std::size_t count) { std::transform(x, x + count, y, scalar::log); }
-void tanh_scalar(const float* x, float* y, std::size_t count) {
-    std::transform(x, x + count, y, scalar::tanh);
-}
 void sigmoid_scalar(const float* x, float* y, std::size_t count) {
     std::transform(x, x + count, y, [](float value) { return scalar::sigmoid_of_minus(-value); });
 }
@@ -79,7 +76,6 @@ double square_sum_scalar(const float* values, std::size_t count) {
 void fill_scalar_elementwise(Kernels& table) {
     table.exp = exp_scalar;
     table.log = log_scalar;
-    table.tanh = tanh_scalar;
     table.sigmoid = sigmoid_scalar;
     table.activate = activate_scalar;
     table.multiply_by_derivative = multiply_by_derivative_scalar;

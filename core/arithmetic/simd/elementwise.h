@@ -39,9 +39,6 @@ void exp_simd(const float* x, float* y, std::size_t count) {
 void log_simd(const float* x, float* y, std::size_t count) {
     map(x, y, count, [](Vec v) { return log(v); });
 }
-void tanh_simd(const float* x, float* y, std::size_t count) {
-    map(x, y, count, [](Vec v) { return tanh(v); });
-}
 void sigmoid_simd(const float* x, float* y, std::size_t count) {
     map(x, y, count, [](Vec v) { return sigmoid_of_minus(-v); });
 }

@@ -31,7 +31,6 @@ inline void fill_simd(Kernels& table) {
     table.distance_input_delta = distance_input_delta_simd;
     table.exp = exp_simd;
     table.log = log_simd;
-    table.tanh = tanh_simd;
     table.sigmoid = sigmoid_simd;
     table.activate = activate_simd;
     table.multiply_by_derivative = multiply_by_derivative_simd;
