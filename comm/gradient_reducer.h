@@ -58,9 +58,9 @@ std::size_t bucket_of(std::span<const Slice> buckets, std::size_t element);
 /// (HostAllreduce). A step is begin, start for each layer, and finish_next for each bucket:
 ///
 ///     reducer.begin(shard.partition);
-///     backward(..., reducer.arenas(), [&](first, count) { reducer.start(first, count); });  // last layer
-///     first for (auto sums = reducer.finish_next(); !sums.empty(); sums = reducer.finish_next())
-///     update(sums);
+///     // The last layer comes first.
+///     backward(..., reducer.arenas(), [&](first, count) { reducer.start(first, count); });
+///     for (auto sums = reducer.finish_next(); !sums.empty(); sums = reducer.finish_next()) update(sums);
 ///
 /// Every rank, also one without leaves, makes the same calls. Errors are MpiError.
 ///

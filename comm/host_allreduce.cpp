@@ -11,6 +11,7 @@
 #include "comm/tree_sum.h"
 #include "comm/watchdog.h"
 #include "core/base/error.h"
+#include "core/base/integers.h"
 
 namespace lockstep {
 
@@ -19,8 +20,6 @@ namespace {
 void require(bool condition, const char* rule) {
     if (!condition) throw Error(ExitCode::kInternal, fmt::format("HostAllreduce: {}", rule));
 }
-
-std::size_t round_up(std::size_t count, std::size_t unit) { return (count + unit - 1) / unit * unit; }
 
 // A segment: the rank's flags, what it shares besides, then its arenas, each on a cache line of its own. A
 // flag holds the number of the last step for which it was raised.

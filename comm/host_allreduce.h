@@ -8,16 +8,13 @@
 // R).
 //
 //   1. Each rank raises its `ready` flag for the flight.
-//   2. When all ranks of the host are ready, rank r < R adds up part r of the host's nodes as far as the tree
-//   lets it
-//      (split_by_host), straight from the others' arenas into its own first one, or into scratch where
-//      several sums remain.
-//   3. Rail r goes on with the tree between hosts: TreeAllreduce, halving or direct, over H in the place of P
-//   and
-//      n / R values. With one host there is nothing to do.
-//   4. Rank r raises its `summed` flag. The sum of part r lies in the first arena of rank r, where every rank
-//   of the
-//      host reads it in place.
+//   2. When all ranks of the host are ready, rank r < R adds up part r of the values of the host's nodes, as
+//      far as the tree lets it (split_by_host), straight from the others' arenas into its own first one, or
+//      into scratch where several sums remain.
+//   3. Rail r goes on with the tree between hosts: TreeAllreduce, halving or direct, over H in the place of
+//      P and n / R values. With one host there is nothing to do.
+//   4. Rank r raises its `summed` flag. The sum of part r lies in the first arena of rank r, where every
+//      rank of the host reads it in place.
 //
 // One host: 2 steps, no message and no copy; a rank reads N n / P values and writes n / P.
 //   time 2 F + (N / P) n m + (N - 1) / P n a
@@ -25,7 +22,7 @@
 // each host's link carries 2 (H - 1)/H n values each way, however many ranks it has. F is the time for a flag
 // to reach another core, m that to read a value from memory, a that of an addition.
 //
-// A host where no window can be had is as many hosts of one rank: the same steps, the same bits.
+// A host where no shared memory can be had is as many hosts of one rank: the same steps, the same bits.
 #pragma once
 
 #include <cstddef>
@@ -78,7 +75,7 @@ class HostAllreduce {
     [[nodiscard]] const Communicator& host() const { return group_.host; }
     [[nodiscard]] const Communicator& rail() const { return rail_; }
     [[nodiscard]] std::size_t rails() const { return rails_; }
-    /// Which ranks do share memory: what was wanted, except where no window could be had.
+    /// Which ranks do share memory: what was wanted, except where no memory could be had.
     [[nodiscard]] const HostLayout& layout() const { return group_.layout; }
 
     /// Begins a step; from now on this rank's arenas may be written. Waits until the ranks of this host have

@@ -1,18 +1,18 @@
-// MPI_Win_allocate_shared, and the proof that the kernel has the pages it promises.
+// Files of POSIX shared memory, and the proof that the kernel has the pages it promises.
 #include "comm/host_memory.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <exception>
+#include <string>
 #include <utility>
-
-#include "comm/mpi_error.h"
-#include "comm/mpi_runtime.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14, glibc 2.35
@@ -22,22 +22,12 @@ namespace lockstep {
 
 namespace {
 
-/// Whether the file system of POSIX shared memory, where MPI libraries on Linux put their windows, has
-/// `bytes` left. A library that puts them elsewhere is found out by populate.
+/// Whether the file system of POSIX shared memory has `bytes` left. What it promises and has not is found out
+/// by populate.
 bool has_room(std::size_t bytes) {
     struct statvfs shm {};
     if (statvfs("/dev/shm", &shm) != 0) return true;
     return bytes + bytes / 8 + (std::size_t{1} << 20) <= std::uint64_t{shm.f_bavail} * shm.f_frsize;
-}
-
-/// Whether this process can map `bytes` more: a limit on its address space (ulimit -v) is a rank's own, and
-/// inside MPI_Win_allocate_shared the others would wait for a rank that fails. Maps and unmaps; takes no
-/// page.
-bool can_map(std::size_t bytes) {
-    void* trial = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (trial == MAP_FAILED) return false;
-    munmap(trial, bytes);
-    return true;
 }
 
 /// Takes the pages under `memory`; false where there are none left. Without this, a file system that is full
@@ -50,20 +40,55 @@ bool populate(std::span<std::byte> memory) {
            errno == EINVAL;
 }
 
-/// The segments' pages may lie apart from each other, on the memory nearest to each rank.
-class NoncontiguousInfo {
+/// A file of POSIX shared memory; closed, and where it was made by this process its name taken away, at the
+/// end.
+class SharedFile {
   public:
-    NoncontiguousInfo() {
-        check_mpi(MPI_Info_create(&info_), "MPI_Info_create");
-        MPI_Info_set(info_, "alloc_shared_noncontig", "true");
+    /// A new one of `bytes` for a rank of the host; is_open() is false where there is none to be had.
+    static SharedFile create(std::size_t local_rank, std::size_t bytes) {
+        static std::uint64_t number = 0;
+        do {
+            // A process of another container may have the same number and the same /dev/shm.
+            const std::uint64_t id = (static_cast<std::uint64_t>(getpid()) << 32) + ++number;
+            SharedFile file(local_rank, id, O_RDWR | O_CREAT | O_EXCL);
+            if (!file.is_open()) continue;
+            file.made_ = true;
+            if (ftruncate(file.file_, static_cast<off_t>(bytes)) == 0) return file;
+        } while (errno == EEXIST);
+        return {};
     }
-    ~NoncontiguousInfo() { MPI_Info_free(&info_); }
-    NoncontiguousInfo(const NoncontiguousInfo&) = delete;
-    NoncontiguousInfo& operator=(const NoncontiguousInfo&) = delete;
-    [[nodiscard]] MPI_Info handle() const { return info_; }
+    /// The one that the rank has made under that number.
+    static SharedFile open(std::size_t local_rank, std::uint64_t id) { return {local_rank, id, O_RDWR}; }
+
+    SharedFile(SharedFile&& other) noexcept
+        : id_(other.id_),
+          name_(std::move(other.name_)),
+          file_(std::exchange(other.file_, -1)),
+          made_(std::exchange(other.made_, false)) {}
+    SharedFile& operator=(SharedFile&&) = delete;
+    SharedFile(const SharedFile&) = delete;
+    SharedFile& operator=(const SharedFile&) = delete;
+    ~SharedFile() {
+        if (is_open()) close(file_);
+        if (made_) shm_unlink(name_.c_str());
+    }
+
+    [[nodiscard]] bool is_open() const { return file_ >= 0; }
+    [[nodiscard]] int handle() const { return file_; }
+    [[nodiscard]] std::uint64_t id() const { return id_; }
 
   private:
-    MPI_Info info_ = MPI_INFO_NULL;
+    SharedFile() = default;
+    // The rank is in the name so that a rank which sees another /dev/shm never finds a file of its own there.
+    SharedFile(std::size_t local_rank, std::uint64_t id, int flags)
+        : id_(id),
+          name_(fmt::format("/lockstep-{:x}-{}", id, local_rank)),
+          file_(shm_open(name_.c_str(), flags, S_IRUSR | S_IWUSR)) {}
+
+    std::uint64_t id_ = 0;
+    std::string name_;
+    int file_ = -1;
+    bool made_ = false;
 };
 
 }  // namespace
@@ -75,18 +100,9 @@ std::optional<HostMemory> HostMemory::allocate(const Communicator& host, std::si
         memory.segments_ = {memory.private_.span()};
         return memory;
     }
-    // A cache line more, from which the segment can start on one.
-    const std::size_t wanted = bytes + kAlignment_bytes;
-    const auto all = static_cast<std::size_t>(host.sum(static_cast<std::int64_t>(wanted)));
-    // Each segment starts on a page, and what MPI itself keeps there is small.
-    const std::size_t mapped = all + (host.size() + 1) * kHugePage_bytes;
-    if (host.any(!has_room(all) || !can_map(mapped))) return std::nullopt;
-    void* data = nullptr;
-    const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(wanted), 1, NoncontiguousInfo().handle(),
-                                             host.handle(), static_cast<void*>(&data), &memory.window_);
-    if (code != MPI_SUCCESS) memory.window_ = MPI_WIN_NULL;
-    if (host.any(code != MPI_SUCCESS)) return std::nullopt;
-    memory.find_segments(host.allgather_value(bytes));
+    const auto all = static_cast<std::size_t>(host.sum(static_cast<std::int64_t>(bytes)));
+    if (host.any(!has_room(all))) return std::nullopt;
+    if (host.any(!memory.map_segments(host, bytes))) return std::nullopt;
     const std::span<std::byte> own = memory.segments_[host.rank()];
     advise_huge_pages(own.data(), own.size());
     if (host.any(!populate(own))) return std::nullopt;
@@ -95,29 +111,29 @@ std::optional<HostMemory> HostMemory::allocate(const Communicator& host, std::si
     return memory;
 }
 
-void HostMemory::find_segments(const std::vector<std::size_t>& bytes) {
-    for (std::size_t rank = 0; rank < bytes.size(); ++rank) {
-        MPI_Aint mapped = 0;
-        int unit = 0;
-        void* data = nullptr;
-        check_mpi(
-            MPI_Win_shared_query(window_, static_cast<int>(rank), &mapped, &unit, static_cast<void*>(&data)),
-            "MPI_Win_shared_query");
-        // Mappings differ between ranks by whole pages, so all agree on where the cache line starts.
-        const auto misaligned = reinterpret_cast<std::uintptr_t>(data) % kAlignment_bytes;
-        const std::size_t skipped = misaligned == 0 ? 0 : kAlignment_bytes - misaligned;
-        segments_.emplace_back(static_cast<std::byte*>(data) + skipped, bytes[rank]);
+/// False where a segment could not be made or mapped. All names are gone when any rank is done with it.
+bool HostMemory::map_segments(const Communicator& host, std::size_t bytes) {
+    // At least a byte: no pages cannot be mapped.
+    const SharedFile own = SharedFile::create(host.rank(), bytes + 1);
+    const std::vector<std::size_t> sizes = host.allgather_value(bytes);
+    const std::vector<std::size_t> ids = host.allgather_value(std::size_t{own.id()});
+    bool mapped = own.is_open();
+    for (std::size_t rank = 0; rank < sizes.size() && mapped; ++rank) {
+        const SharedFile file = SharedFile::open(rank, ids[rank]);
+        pages_.push_back(map(file.handle(), sizes[rank] + 1));
+        segments_.emplace_back(pages_.back().get(), sizes[rank]);
+        mapped = pages_.back() != nullptr;
     }
+    // Nobody takes a name away before all have opened it.
+    host.barrier();
+    return mapped;
 }
 
-HostMemory::HostMemory(HostMemory&& other) noexcept
-    : window_(std::exchange(other.window_, MPI_WIN_NULL)),
-      private_(std::move(other.private_)),
-      segments_(std::move(other.segments_)) {}
-
-HostMemory::~HostMemory() {
-    if (window_ == MPI_WIN_NULL || !MpiRuntime::is_up() || std::uncaught_exceptions() > 0) return;
-    MPI_Win_free(&window_);
+HostMemory::Pages HostMemory::map(int file, std::size_t bytes) {
+    void* pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    return {pages == MAP_FAILED ? nullptr : static_cast<std::byte*>(pages), {bytes}};
 }
+
+void HostMemory::Unmap::operator()(std::byte* pages) const { munmap(pages, bytes); }
 
 }  // namespace lockstep

@@ -1,9 +1,8 @@
 // Memory that the ranks of one host share: each rank has a segment, and all can read and write every one.
 #pragma once
 
-#include <mpi.h>
-
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,7 +12,9 @@
 
 namespace lockstep {
 
-/// An MPI shared-memory window, or for a host of one rank plain private memory.
+/// POSIX shared memory, or for a host of one rank plain private memory. It is given back rank by rank: a
+/// segment's pages stay until the last rank that has them mapped is done with them, so that nobody waits for
+/// anybody, also where an exception ends a rank.
 class HostMemory {
   public:
     /// A segment of `bytes` on each rank of `host`, zero, from a cache line on; `bytes` may differ between
@@ -23,22 +24,21 @@ class HostMemory {
     /// Collective; all ranks of `host` must be able to share memory (HostLayout).
     static std::optional<HostMemory> allocate(const Communicator& host, std::size_t bytes);
 
-    /// Frees the window, which is collective, if MPI is still up and no exception is escaping: the other
-    /// ranks may then never get here, and the job is about to end.
-    ~HostMemory();
-    HostMemory(HostMemory&& other) noexcept;
-    HostMemory& operator=(HostMemory&&) = delete;
-    HostMemory(const HostMemory&) = delete;
-    HostMemory& operator=(const HostMemory&) = delete;
-
     /// The segment of a rank of the host, (its bytes).
     [[nodiscard]] std::span<std::byte> segment(std::size_t local_rank) const { return segments_[local_rank]; }
 
   private:
-    HostMemory() = default;
-    void find_segments(const std::vector<std::size_t>& bytes);
+    struct Unmap {
+        std::size_t bytes;
+        void operator()(std::byte* pages) const;
+    };
+    using Pages = std::unique_ptr<std::byte, Unmap>;
 
-    MPI_Win window_ = MPI_WIN_NULL;
+    HostMemory() = default;
+    static Pages map(int file, std::size_t bytes);
+    bool map_segments(const Communicator& host, std::size_t bytes);
+
+    std::vector<Pages> pages_;                    // (ranks of the host)
     Buffer<std::byte> private_;                   // of a host of one rank
     std::vector<std::span<std::byte>> segments_;  // (ranks of the host)
 };

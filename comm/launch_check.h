@@ -20,10 +20,10 @@ using Environment = std::function<const char*(const char*)>;
 /// The first of these that is set to a number decides, the innermost launcher first:
 ///   OMPI_COMM_WORLD_SIZE   Open MPI's mpirun
 ///   PMI_SIZE               Hydra (MPICH, Intel MPI), srun --mpi=pmi2
-///   SLURM_STEP_NUM_TASKS   srun, of its step, if greater than 1. A batch script's own step has SLURM_NTASKS,
-///   the
-///                          size of the allocation, instead, which says nothing about how the program was
-///                          started and is not read; an interactive shell of salloc is a step of 1 task.
+///   SLURM_STEP_NUM_TASKS   srun, of its step, if greater than 1. A batch script's own step has
+///                          SLURM_NTASKS, the size of the allocation, instead, which says nothing about how
+///                          the program was started and is not read; an interactive shell of salloc is a
+///                          step of 1 task.
 void check_launch(const Environment& environment, std::size_t mpi_size);
 
 }  // namespace lockstep

@@ -10,6 +10,7 @@
 
 #include "comm/tree_sum.h"
 #include "core/base/error.h"
+#include "core/base/integers.h"
 
 namespace lockstep {
 
@@ -54,11 +55,9 @@ TreeAlgorithm choose_algorithm(const LeafPartition& partition) {
 Slice slice_of_rank(std::size_t n, std::size_t rank, std::size_t ranks) {
     // Where every rank gets at least a cache line, two ranks' slices share none.
     const std::size_t unit = n / 16 >= ranks ? 16 : 1;
-    const std::size_t units = n / unit;
-    const std::size_t base = units / ranks;
-    const std::size_t longer = units % ranks;
-    const std::size_t begin = (rank * base + std::min(rank, longer)) * unit;
-    const std::size_t end = rank + 1 == ranks ? n : begin + (base + (rank < longer ? 1 : 0)) * unit;
+    const Piece piece = balanced_piece(n / unit, ranks, rank);
+    const std::size_t begin = piece.begin * unit;
+    const std::size_t end = rank + 1 == ranks ? n : begin + piece.size * unit;
     return {begin, end - begin};
 }
 

@@ -92,9 +92,8 @@ class TreeAllreduce {
 
     /// Begins a reduction: sends what can be sent and returns.
     ///   partials  (nodes of this rank) spans of n values each: the sums of this rank's nodes, ascending
-    ///   sum       (n): the root's sum, once the reduction is done. It may be the same memory as partials[0]
-    ///   and
-    ///             must otherwise not overlap them. n is the same on all ranks.
+    ///   sum       (n): the root's sum, once the reduction is done. It may be the same memory as
+    ///             partials[0] and must otherwise not overlap them. n is the same on all ranks.
     /// Without leaves the sum is +0. The spans' memory must live and stay untouched until done; the spans
     /// themselves need not. Collective over all ranks, also those without nodes. Throws MpiError.
     void start(const LeafPartition& partition, std::span<const std::span<const T>> partials, std::span<T> sum,
@@ -106,20 +105,14 @@ class TreeAllreduce {
     void finish();
     /// What this rank has sent in all reductions.
     [[nodiscard]] Traffic traffic() const { return channel_.traffic(); }
-    /// True when no reduction is in flight.
-    [[nodiscard]] bool done() const { return phase_ == Phase::kDone; }
 
-    /// start and finish.
-    void run(const LeafPartition& partition, std::span<const std::span<const T>> partials, std::span<T> sum) {
-        start(partition, partials, sum);
-        finish();
-    }
     /// start, with the partial sums as rows: partials (nodes of this rank, n), sum (n). For metrics.
     void start_rows(const LeafPartition& partition, std::span<const T> partials, std::span<T> sum);
 
   private:
     enum class Phase { kDone, kHalving, kDoubling, kCollecting, kSpreading };
 
+    [[nodiscard]] bool done() const { return phase_ == Phase::kDone; }
     void advance();
     void finish_owned(Slice owned, Phase spreading);
     void start_halving_step();

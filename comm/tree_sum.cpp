@@ -13,8 +13,6 @@ namespace {
 
 /// Values of a block: a dozen blocks of inputs and inner sums fit the first-level cache.
 constexpr std::size_t kBlock = 512;
-/// Values below which another thread costs more than it brings.
-constexpr std::size_t kGrain = std::size_t{1} << 15;
 
 /// sum[i] = a[i] + b[i]; `sum` may be a or b.
 template <class T>
@@ -62,7 +60,7 @@ void sum_tree(std::span<const std::span<const T>> inputs, std::span<const Merge>
         if (sum.data() != inputs[0].data()) std::ranges::copy(inputs[0], sum.begin());
     } else {
         const ContractFloatMode float_mode;
-        share_range(sum.size(), kGrain, kBlock, [&](std::size_t begin, std::size_t end) {
+        share_range(sum.size(), kValuesPerThread, kBlock, [&](std::size_t begin, std::size_t end) {
             if (merges.size() == 1)
                 return add(inputs[merges[0].into].data() + begin, inputs[merges[0].from].data() + begin,
                            sum.data() + begin, end - begin, compression);

@@ -6,23 +6,20 @@
 #include <array>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 
 #include "core/arithmetic/dispatch/bf16_kernels.h"
 #include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/product_parts.h"
 #include "core/arithmetic/split_guard.h"
+#include "core/base/integers.h"
+#include "core/base/require.h"
 
 namespace lockstep {
 
 namespace {
 
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
-std::size_t blocks_of(std::size_t depth) { return (depth + kBlockDepth - 1) / kBlockDepth; }
-std::size_t panels_of(std::size_t cols) { return (cols + kBf16PanelCols - 1) / kBf16PanelCols; }
+std::size_t blocks_of(std::size_t depth) { return ceil_divide(depth, kBlockDepth); }
+std::size_t panels_of(std::size_t cols) { return ceil_divide(cols, kBf16PanelCols); }
 std::size_t pairs_of(std::size_t depth, std::size_t cols, Bf16Form form) {
     return blocks_of(depth) * panels_of(cols) * parts_of(form) * kPanelBlock_pairs;
 }
@@ -174,13 +171,7 @@ void bf16_input_delta(ConstMatrix delta, const PackedWeights& w, Activation f, C
 }
 
 void bf16_weight_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw, Bf16Form form) {
-    require(leaf > 0, "bf16_weight_gradient: leaf must be positive");
-    require(x.rows == delta.rows && dw.rows == x.cols && dw.cols == delta.cols,
-            "bf16_weight_gradient: shapes of x, delta, dw differ");
-    if (x.rows == 0) {
-        for (std::size_t r = 0; r < dw.rows; ++r) std::ranges::fill(dw.row(r), 0.0F);
-        return;
-    }
+    if (!begin_gradient(x, delta, leaf, dw)) return;
     std::optional<GradientGuard> guard;
     if (form == Bf16Form::kSplit) guard.emplace(x, delta, leaf);
     const Bf16Kernels& k = bf16_kernels(form);

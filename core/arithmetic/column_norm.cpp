@@ -7,10 +7,8 @@
 namespace lockstep {
 
 void limit_column_norms(Matrix w, float limit) {
-    constexpr std::size_t kGrain = std::size_t{1} << 15;
-    constexpr std::size_t kCacheLine_floats = kAlignment_bytes / sizeof(float);
     const Kernels& k = kernels();
-    share_range(w.cols, kGrain / (w.rows + 1) + 1, kCacheLine_floats,
+    share_range(w.cols, kValuesPerThread / (w.rows + 1) + 1, kCacheLine_floats,
                 [&](std::size_t begin, std::size_t end) {
                     k.limit_columns({w.data + begin, w.stride}, w.rows, end - begin, limit);
                 });

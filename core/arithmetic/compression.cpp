@@ -14,9 +14,6 @@ namespace lockstep {
 
 namespace {
 
-/// Values below which another thread costs more than it brings.
-constexpr std::size_t kGrain = std::size_t{1} << 15;
-
 float rounded(float value) { return scalar::from_bf16(scalar::to_bf16(value)); }
 
 std::uint32_t magnitude(float value) { return std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU; }
@@ -80,7 +77,7 @@ std::size_t kept_of(std::size_t block, double share) {
 }
 
 void keep_largest(std::span<float> values, std::span<float> residual, double share) {
-    share_range(values.size(), kGrain, kKeepBlock, [&](std::size_t begin, std::size_t end) {
+    share_range(values.size(), kValuesPerThread, kKeepBlock, [&](std::size_t begin, std::size_t end) {
         const ContractFloatMode float_mode;
         for (std::size_t first = begin; first < end; first += kKeepBlock) {
             const std::size_t count = std::min(kKeepBlock, end - first);

@@ -2,21 +2,11 @@
 // kernels.
 #include "core/arithmetic/distance.h"
 
-#include <algorithm>
-#include <stdexcept>
-
 #include "core/arithmetic/dispatch/kernels.h"
 #include "core/arithmetic/product_parts.h"
+#include "core/base/require.h"
 
 namespace lockstep {
-
-namespace {
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
-}  // namespace
 
 void distance_forward(ConstMatrix x, ConstMatrix w, Matrix y) {
     require(x.cols == w.rows && y.rows == x.rows && y.cols == w.cols,
@@ -33,14 +23,8 @@ void distance_forward(ConstMatrix x, ConstMatrix w, Matrix y) {
 }
 
 void distance_weight_gradient(ConstMatrix x, ConstMatrix w, ConstMatrix delta, std::size_t leaf, Matrix dw) {
-    require(leaf > 0, "distance_weight_gradient: leaf must be positive");
-    require(x.rows == delta.rows && x.cols == w.rows && delta.cols == w.cols && dw.rows == w.rows &&
-                dw.cols == w.cols,
-            "distance_weight_gradient: shapes of x, w, delta, dw differ");
-    if (x.rows == 0) {
-        for (std::size_t r = 0; r < dw.rows; ++r) std::ranges::fill(dw.row(r), 0.0F);
-        return;
-    }
+    require(w.rows == dw.rows && w.cols == dw.cols, "distance_weight_gradient: shapes of w, dw differ");
+    if (!begin_gradient(x, delta, leaf, dw)) return;
     const Kernels& k = kernels();
     share_result(dw.rows, dw.cols, x.rows, [&](ResultPart p) {
         k.distance_gradient({.samples = x.rows,

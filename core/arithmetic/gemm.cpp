@@ -2,26 +2,14 @@
 #include "core/arithmetic/gemm.h"
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "core/arithmetic/dispatch/kernels.h"
 #include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/product_parts.h"
 #include "core/base/buffer.h"
+#include "core/base/require.h"
 
 namespace lockstep {
-
-namespace {
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
-void fill_zero(Matrix m) {
-    for (std::size_t r = 0; r < m.rows; ++r) std::ranges::fill(m.row(r), 0.0F);
-}
-
-}  // namespace
 
 void dense_forward(ConstMatrix x, ConstMatrix w, std::span<const float> bias, Activation f, Matrix y) {
     require(x.cols == w.rows && y.rows == x.rows && y.cols == w.cols,
@@ -66,13 +54,7 @@ void dense_input_delta(ConstMatrix delta, ConstMatrix w, Activation f, ConstMatr
 }
 
 void dense_weight_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw) {
-    require(leaf > 0, "dense_weight_gradient: leaf must be positive");
-    require(x.rows == delta.rows && dw.rows == x.cols && dw.cols == delta.cols,
-            "dense_weight_gradient: shapes of x, delta, dw differ");
-    if (x.rows == 0) {
-        fill_zero(dw);
-        return;
-    }
+    if (!begin_gradient(x, delta, leaf, dw)) return;
     const Kernels& k = kernels();
     share_result(dw.rows, dw.cols, x.rows, [&](ResultPart p) {
         k.weight_gradient({.samples = x.rows,
@@ -95,7 +77,6 @@ void dense_bias_gradient(ConstMatrix delta, std::size_t leaf, std::span<float> d
         return;
     }
     const Kernels& k = kernels();
-    constexpr std::size_t kCacheLine_floats = kAlignment_bytes / sizeof(float);
     const std::size_t grain = kMultiplicationsPerThread / delta.rows + 1;
     share_range(delta.cols, grain, kCacheLine_floats, [&](std::size_t begin, std::size_t end) {
         k.bias_gradient({.samples = delta.rows,

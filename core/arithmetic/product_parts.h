@@ -1,15 +1,23 @@
-// What all products share: the dealing of a result's rows and columns to threads, and each thread's memory.
+// What all products share: the dealing of a result's rows and columns to threads, each thread's memory, and
+// how a gradient begins.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 
+#include "core/base/integers.h"
+#include "core/base/matrix.h"
 #include "core/base/threads.h"
 
 namespace lockstep {
 
 /// Packing memory of the calling thread, kScratch_floats of it: allocated at its first product, then kept.
 float* product_scratch();
+
+/// What a gradient of weights begins with: checks the shapes x (samples, inputs), delta (samples, outputs),
+/// dw (inputs, outputs) and leaf > 0, throwing std::invalid_argument; without samples sets dw to +0 and
+/// returns false: there is nothing to add up.
+bool begin_gradient(ConstMatrix x, ConstMatrix delta, std::size_t leaf, Matrix dw);
 
 /// A part of a result, for one thread. Columns begin at multiples of 32.
 struct ResultPart {
@@ -35,15 +43,15 @@ void share_result(std::size_t rows, std::size_t cols, std::size_t depth, const W
         work(ResultPart{0, rows, 0, cols});
         return;
     }
-    const std::size_t row_tiles = (rows + kTileRows - 1) / kTileRows;
-    const std::size_t col_tiles = (cols + kTileCols - 1) / kTileCols;
+    const std::size_t row_tiles = ceil_divide(rows, kTileRows);
+    const std::size_t col_tiles = ceil_divide(cols, kTileCols);
     std::size_t grid_rows = 1;
     std::size_t least_tiles = static_cast<std::size_t>(-1);
     std::size_t least_read = static_cast<std::size_t>(-1);
     for (std::size_t r = 1; r <= threads; ++r) {
         const std::size_t c = threads / r;
-        const std::size_t part_rows = (row_tiles + r - 1) / r;
-        const std::size_t part_cols = (col_tiles + c - 1) / c;
+        const std::size_t part_rows = ceil_divide(row_tiles, r);
+        const std::size_t part_cols = ceil_divide(col_tiles, c);
         const std::size_t tiles = part_rows * part_cols;
         const std::size_t read = part_rows * kTileRows + part_cols * kTileCols;
         if (tiles < least_tiles || (tiles == least_tiles && read < least_read)) {

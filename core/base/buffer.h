@@ -13,6 +13,7 @@ namespace lockstep {
 
 /// Cache line, and width of the widest vector register: rows and parameter blocks start on it.
 inline constexpr std::size_t kAlignment_bytes = 64;
+inline constexpr std::size_t kCacheLine_floats = kAlignment_bytes / sizeof(float);
 /// Size of a transparent huge page; large buffers start on one so that the kernel can map them whole.
 inline constexpr std::size_t kHugePage_bytes = std::size_t{2} << 20;
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "core/base/integers.h"
+
 namespace lockstep {
 
 namespace {
@@ -45,7 +47,7 @@ void cut(LeafRange node, std::size_t most_leaves, std::size_t slot, std::vector<
 
 }  // namespace
 
-std::size_t leaf_count(std::size_t samples, std::size_t leaf) { return (samples + leaf - 1) / leaf; }
+std::size_t leaf_count(std::size_t samples, std::size_t leaf) { return ceil_divide(samples, leaf); }
 
 std::size_t split_point(std::size_t n) { return std::bit_floor(n - 1); }
 
@@ -72,13 +74,9 @@ LeafPartition partition_leaves(std::size_t leaves, std::size_t ranks) {
     LeafPartition partition;
     partition.leaves = leaves;
     partition.first_node.push_back(0);
-    // Base and remainder rather than leaves * r / ranks, which could overflow; the first ranks take one more.
-    const std::size_t base = leaves / ranks;
-    const std::size_t longer = leaves % ranks;
-    std::size_t begin = 0;
     for (std::size_t rank = 0; rank < ranks; ++rank) {
-        const LeafRange range{begin, begin + base + (rank < longer ? 1 : 0)};
-        begin = range.end;
+        const Piece piece = balanced_piece(leaves, ranks, rank);
+        const LeafRange range{piece.begin, piece.begin + piece.size};
         for (const LeafRange& node : covering_nodes(leaves, range)) partition.nodes.push_back(node);
         partition.ranges.push_back(range);
         partition.first_node.push_back(partition.nodes.size());

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "core/base/integers.h"
+
 namespace lockstep {
 
 /// Sets how many OpenMP threads the kernels share their tiles among. Until it is called there is one.
@@ -47,6 +49,9 @@ void run_parts(int parts, Work&& work) {
         const_cast<std::remove_const_t<Callable>*>(&work));
 }
 
+/// Values of a cheap operation per thread below which waking a thread costs more than it brings.
+inline constexpr std::size_t kValuesPerThread = std::size_t{1} << 15;
+
 /// work(begin, end) over disjoint ranges that cover [0, count), one a thread; no range but the last is
 /// shorter than `grain`, below which a thread costs more than it brings. Begins are multiples of `align`.
 template <class Work>
@@ -58,7 +63,7 @@ void share_range(std::size_t count, std::size_t grain, std::size_t align, Work&&
         if (count > 0) work(std::size_t{0}, count);
         return;
     }
-    const std::size_t units = (count + align - 1) / align;
+    const std::size_t units = ceil_divide(count, align);
     run_parts(static_cast<int>(parts), [&](int part) {
         const std::size_t p = static_cast<std::size_t>(part);
         const std::size_t begin = units * p / parts * align;

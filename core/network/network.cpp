@@ -152,10 +152,10 @@ void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t l
 
 namespace {
 
-class WholeArenas : public GradientSink {
+class GradientArenas : public GradientSink {
   public:
-    WholeArenas(const ParameterLayout& layout, std::span<const NodeGradient> nodes,
-                const std::function<void(std::size_t)>& done)
+    GradientArenas(const ParameterLayout& layout, std::span<const NodeGradient> nodes,
+                   const std::function<void(std::size_t)>& done)
         : layout_(layout), nodes_(nodes), done_(done) {}
     std::span<float> gradient(std::size_t layer, std::size_t node) override {
         const ArenaRange range = layout_.layer_range(layer);
@@ -178,7 +178,7 @@ void Network::backward(std::span<const float> parameters, ConstMatrix x, std::si
     std::vector<std::size_t> node_samples;
     for (const NodeGradient& node : nodes) node_samples.push_back(node.samples);
     WholeArena arena(layout_, parameters);
-    WholeArenas sink(layout_, nodes, layer_done);
+    GradientArenas sink(layout_, nodes, layer_done);
     backward(arena, x, leaf, node_samples, work, sink);
 }
 

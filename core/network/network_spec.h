@@ -16,8 +16,8 @@ namespace lockstep {
 /// How a layer's weights are drawn; biases start at 0, or are drawn as the weights are. Uniform in [−w, w]:
 ///   kHe      w = √(6 / inputs)              He et al., ICCV 2015 (for ReLU)
 ///   kGlorot  w = √(6 / (inputs + outputs))  Glorot and Bengio, AISTATS 2010
-///   kLecun   w = √(3 / inputs)              LeCun et al., "Efficient BackProp", 1998: potentials of unit
-///   variance
+///   kLecun   w = √(3 / inputs)              LeCun et al., "Efficient BackProp", 1998:
+///                                           potentials of unit variance
 ///   kUniform w = scale, or √(3 / inputs)
 /// Normal, of mean 0 and deviation s:
 ///   kHeNormal      s = √(2 / inputs)

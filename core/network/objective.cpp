@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/arithmetic/elementwise.h"
+#include "core/base/argmax.h"
 
 namespace lockstep {
 
@@ -14,10 +15,6 @@ namespace {
 float target_value(const Targets& targets, std::size_t r, std::size_t c) {
     if (targets.labels.empty()) return targets.values(r, c);
     return static_cast<std::size_t>(targets.labels[r]) == c ? 1.0F : 0.0F;
-}
-
-std::size_t argmax(std::span<const float> values) {
-    return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
 }
 
 void softmax_cross_entropy(ConstMatrix potential, const Targets& targets, Matrix delta,

@@ -9,6 +9,7 @@
 
 #include "core/arithmetic/cosine.h"
 #include "core/base/number.h"
+#include "core/base/power.h"
 
 namespace lockstep {
 
@@ -16,15 +17,6 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kSchedules{"constant", "steps",  "exponential",
                                                      "inverse",  "cosine", "adaptive"};
-
-double power(double base, std::size_t exponent) {
-    double result = 1.0;
-    for (; exponent > 0; exponent >>= 1) {
-        if ((exponent & 1) != 0) result *= base;
-        base *= base;
-    }
-    return result;
-}
 
 std::string_view trimmed(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t");

@@ -9,13 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/buffer.h"
+
 namespace lockstep {
 
 /// Where ε (the lecture's δ) stands in a division by √r.
 ///   kInside   −η / √(r + ε), the lecture's
 ///   kOutside  −η / (√r + ε), PyTorch's
-///   kDefault  the rule's own: inside for adagrad, rmsprop and adadelta, outside for adam, adamw and lamb,
-///             whose papers have it there
+///   kDefault  the rule's own
 enum class EpsilonPlace { kDefault, kInside, kOutside };
 
 /// The [optimizer] section but for the learning rate; optimizer_keys says which fields a rule uses.
@@ -37,35 +38,46 @@ struct UpdateStep {
     std::size_t number = 1;  ///< 1 for the first step ever made
     float learning_rate = 0.0F;
     float mean_factor = 1.0F;  ///< 1 / samples of the batch
-    float l2 = 0.0F;           ///< see elementwise.h; not for rules that need whole layers
+    float l2 = 0.0F;           ///< see steps.h; not for rules that need whole layers
 };
 
+struct OptimizerRule;
+
+/// A rule with its state for `count` parameters.
 class Optimizer {
   public:
-    virtual ~Optimizer() = default;
-    Optimizer() = default;
-    Optimizer(const Optimizer&) = delete;
-    Optimizer& operator=(const Optimizer&) = delete;
+    /// State starts at 0.
+    Optimizer(const OptimizerRule& rule, OptimizerOptions options, std::size_t count);
 
     /// State values kept per parameter.
-    [[nodiscard]] virtual std::size_t state_per_parameter() const = 0;
+    [[nodiscard]] std::size_t state_per_parameter() const;
     /// True where update must be given a layer's parameters at once, weights, biases and the gaps of zeros
     /// between them; false where any slice will do, whatever the layers' borders.
-    [[nodiscard]] virtual bool needs_whole_layers() const { return false; }
+    [[nodiscard]] bool needs_whole_layers() const;
     /// Updates parameters from the sum of the batch's gradients. Shapes: gradient_sum, parameters (n): the
     /// elements [first, first + n) of those that this optimizer keeps state for. With sharding these are the
     /// ones that the rank owns, a slice of every bucket, so a rule may use nothing but what it is given.
-    virtual void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
-                        std::span<float> parameters) = 0;
+    void update(const UpdateStep& step, std::size_t first, std::span<const float> gradient_sum,
+                std::span<float> parameters);
+
+  private:
+    const OptimizerRule* rule_;
+    OptimizerOptions options_;
+    std::vector<Buffer<float>> state_;
+    std::vector<double> block_sums_;  // of a rule that needs norms
 };
 
 /// "sgd", "adam", …
 std::span<const std::string_view> optimizer_names();
 /// The keys of [optimizer] that a rule reads besides name and learning_rate. Requires one of the names.
 std::span<const std::string_view> optimizer_keys(std::string_view name);
+/// The rules that read a key, in the order of optimizer_names.
+std::vector<std::string_view> optimizers_that_read(std::string_view key);
+/// Those of them that read epsilon_place and by default have ε where `place` says, kInside or kOutside.
+std::vector<std::string_view> optimizers_with_epsilon(EpsilonPlace place);
 /// "default", "inside", "outside", in the order of EpsilonPlace.
 std::span<const std::string_view> epsilon_places();
-/// Throws ConfigError for a name it does not know. `count`: parameters to keep state for. State starts at 0.
+/// Throws ConfigError for a name it does not know. `count`: parameters to keep state for.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t count);
 
 }  // namespace lockstep

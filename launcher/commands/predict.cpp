@@ -7,6 +7,7 @@
 #include <string>
 
 #include "comm/agreement.h"
+#include "core/base/argmax.h"
 #include "core/data/batch_plan.h"
 #include "launcher/commands/commands.h"
 #include "launcher/files/atomic_file.h"
@@ -25,7 +26,7 @@ namespace {
 /// A class number where the targets are classes, else the outputs, separated by commas.
 void append_prediction(std::string& text, std::span<const float> outputs, bool classes) {
     if (classes) {
-        fmt::format_to(std::back_inserter(text), "{}\n", std::ranges::max_element(outputs) - outputs.begin());
+        fmt::format_to(std::back_inserter(text), "{}\n", argmax(outputs));
     } else {
         fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
     }

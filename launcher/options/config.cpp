@@ -13,6 +13,7 @@
 #include "launcher/options/option_refusals.h"
 #include "launcher/train/data_advice.h"
 #include "launcher/train/thread_advice.h"
+#include "launcher/options/options_table.h"
 
 namespace lockstep {
 
@@ -196,24 +197,17 @@ TrainingConfig make_training(const ResolvedOptions& options) {
     return training;
 }
 
-bool reads_key(std::string_view optimizer, std::string_view key) {
-    return std::ranges::find(optimizer_keys(optimizer), key) != optimizer_keys(optimizer).end();
-}
-
 /// A key that only other optimizers read was meant to do something, and would not.
 void refuse_keys_of_others(const ResolvedOptions& options) {
-    constexpr std::array<std::string_view, 8> kKeys{"momentum", "rho",           "beta1",        "beta2",
-                                                    "epsilon",  "epsilon_place", "weight_decay", "trust"};
+    constexpr std::string_view kSection = "optimizer.";
     const std::string& name = options.text("optimizer.name");
-    for (const std::string_view word : kKeys) {
-        const std::string key = fmt::format("optimizer.{}", word);
-        if (!options.given(key) || reads_key(name, word)) continue;
-        std::vector<std::string_view> owners;
-        std::ranges::copy_if(optimizer_names(), std::back_inserter(owners),
-                             [&](std::string_view owner) { return reads_key(owner, word); });
+    for (const OptionSpec& option : option_table()) {
+        if (!option.key.starts_with(kSection) || !options.given(option.key)) continue;
+        const std::vector<std::string_view> owners = optimizers_that_read(option.key.substr(kSection.size()));
+        if (owners.empty() || std::ranges::find(owners, name) != owners.end()) continue;
         throw ConfigError(
             fmt::format("{}: belongs to optimizer.name = {}, but {} is chosen; remove the key or choose {}",
-                        options.place(key), fmt::join(owners, ", "), name,
+                        options.place(option.key), fmt::join(owners, ", "), name,
                         owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
     }
 }

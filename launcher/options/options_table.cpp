@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include "core/base/error.h"
 #include "core/base/number.h"
@@ -45,6 +46,29 @@ constexpr OptionSpec whole(std::string_view key, std::string_view default_text, 
     return {
         .key = key, .kind = kWhole, .default_text = default_text, .help = help, .least = least, .most = most};
 }
+
+/// "adam, lamb: what the key is", of the rules that read a key of [optimizer].
+std::string of_rules(std::string_view key, std::string_view what) {
+    return fmt::format("{}: {}", fmt::join(optimizers_that_read(key), ", "), what);
+}
+
+const std::string kMomentumHelp = of_rules("momentum", "the share of the last change that is kept");
+const std::string kRhoHelp = of_rules("rho", "decay of the mean squared gradient");
+const std::string kBeta1Help = of_rules("beta1", "decay of the mean gradient");
+const std::string kBeta2Help = of_rules("beta2", "decay of the mean squared gradient");
+const std::string kEpsilonHelp =
+    of_rules("epsilon", "against division by 0; adadelta starts slowly with less than 1e-6");
+const std::string kEpsilonPlaceHelp = fmt::format(
+    "inside the root, 1 / sqrt(r + epsilon), as the lecture has it, or outside, 1 / (sqrt(r) + epsilon), as "
+    "PyTorch; default: inside for {}, outside for {}",
+    fmt::join(optimizers_with_epsilon(EpsilonPlace::kInside), ", "),
+    fmt::join(optimizers_with_epsilon(EpsilonPlace::kOutside), ", "));
+const std::string kWeightDecayHelp =
+    of_rules("weight_decay",
+             "decay that is no part of the error; adamw: w shrinks by learning_rate times it a step; lars, "
+             "lamb: times w it is added to the step's direction");
+const std::string kTrustHelp =
+    of_rules("trust", "a layer's step, before learning_rate, as a share of the norm of its parameters");
 
 constexpr OptionSpec path(std::string_view key, std::string_view help) {
     return {.key = key, .help = help, .path = true};
@@ -293,60 +317,55 @@ const std::array kTable{
     OptionSpec{.key = "optimizer.momentum",
                .kind = kReal,
                .default_text = "0",
-               .help = "sgd, nesterov, rmsprop, lars: the share of the last change that is kept",
+               .help = kMomentumHelp,
                .least = 0,
                .most = 1,
                .below = true},
     OptionSpec{.key = "optimizer.rho",
                .kind = kReal,
                .default_text = "0.9",
-               .help = "rmsprop, adadelta: decay of the mean squared gradient",
+               .help = kRhoHelp,
                .least = 0,
                .most = 1,
                .below = true},
     OptionSpec{.key = "optimizer.beta1",
                .kind = kReal,
                .default_text = "0.9",
-               .help = "adam, adamw, lamb: decay of the mean gradient",
+               .help = kBeta1Help,
                .least = 0,
                .most = 1,
                .below = true},
     OptionSpec{.key = "optimizer.beta2",
                .kind = kReal,
                .default_text = "0.999",
-               .help = "adam, adamw, lamb: decay of the mean squared gradient",
+               .help = kBeta2Help,
                .least = 0,
                .most = 1,
                .below = true},
     OptionSpec{.key = "optimizer.epsilon",
                .kind = kReal,
                .default_text = "1e-8",
-               .help = "adaptive rules: against division by 0; adadelta starts slowly with less than 1e-6",
+               .help = kEpsilonHelp,
                .least = 0,
                .most = 1,
                .above = true,
                .below = true},
-    OptionSpec{
-        .key = "optimizer.epsilon_place",
-        .kind = kChoice,
-        .default_text = "default",
-        .help =
-            "inside the root, 1 / sqrt(r + epsilon), as the lecture has it, or outside, 1 / (sqrt(r) + "
-            "epsilon), as PyTorch; default: inside for adagrad and rmsprop, outside for adam, adamw, lamb",
-        .choices = epsilon_places()},
+    OptionSpec{.key = "optimizer.epsilon_place",
+               .kind = kChoice,
+               .default_text = "default",
+               .help = kEpsilonPlaceHelp,
+               .choices = epsilon_places()},
     OptionSpec{.key = "optimizer.weight_decay",
                .kind = kReal,
                .default_text = "0",
-               .help =
-                   "adamw: w shrinks by learning_rate times it a step; lars, lamb: times w it is added to "
-                   "the step's direction",
+               .help = kWeightDecayHelp,
                .least = 0,
                .most = 1,
                .below = true},
     OptionSpec{.key = "optimizer.trust",
                .kind = kReal,
                .default_text = "0.001",
-               .help = "lars: a layer's step, before learning_rate, as a share of the norm of its parameters",
+               .help = kTrustHelp,
                .least = 0,
                .most = kMostReal,
                .above = true},

@@ -7,6 +7,7 @@
 
 #include "comm/agreement.h"
 #include "core/arithmetic/elementwise.h"
+#include "core/base/argmax.h"
 #include "core/base/error.h"
 #include "launcher/run/run_directory.h"
 #include "launcher/score/forward_run.h"
@@ -18,14 +19,10 @@ namespace lockstep {
 
 namespace {
 
-std::size_t largest(std::span<const float> outputs) {
-    return static_cast<std::size_t>(std::ranges::max_element(outputs) - outputs.begin());
-}
-
 /// Each row becomes its class's vote.
 void vote(Matrix outputs) {
     for (std::size_t r = 0; r < outputs.rows; ++r) {
-        const std::size_t choice = largest(outputs.row(r));
+        const std::size_t choice = argmax(outputs.row(r));
         std::ranges::fill(outputs.row(r), 0.0F);
         outputs.row(r)[choice] = 1.0F;
     }
@@ -97,7 +94,7 @@ EnsembleScore Ensemble::score(const Communicator& comm, const std::shared_ptr<co
         }
         for (std::size_t r = 0; set->classes() > 0 && r < rows; ++r) {
             of_rows[r].correct =
-                std::cmp_equal(largest(outputs.row(r)), samples.targets.labels[r]) ? 1.0 : 0.0;
+                std::cmp_equal(argmax(outputs.row(r)), samples.targets.labels[r]) ? 1.0 : 0.0;
         }
     }
     const SampleMetrics sum = MetricsSum(comm).over_batch(answers.shard, leaf, metrics);

@@ -2,9 +2,13 @@
 #include "comm/host_memory.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <string>
 #include <utility>
 
 namespace lockstep {
@@ -33,6 +37,25 @@ TEST_CASE("host memory: every rank's segment is zero, aligned and seen by all, o
                   static_cast<std::ptrdiff_t>(segment.size()));
         }
         host.barrier();
+    }
+}
+
+TEST_CASE("host memory: a rank gives it back alone, the others read on, and no file is left") {
+    const Communicator comm;
+    const Communicator host = comm.split_by_memory();
+    if (host.size() == 1) return;  // private memory
+    std::optional<HostMemory> memory = HostMemory::allocate(host, 100);
+    REQUIRE(memory.has_value());
+    std::ranges::fill(memory->segment(host.rank()), std::byte(host.rank() + 1));
+    host.barrier();
+    if (host.rank() == 0) memory.reset();
+    host.barrier();
+    for (std::size_t rank = 0; memory && rank < host.size(); ++rank) {
+        CHECK(std::ranges::count(memory->segment(rank), std::byte(rank + 1)) == 100);
+    }
+    const std::string of_this_process = fmt::format("lockstep-{:x}", getpid());
+    for (const auto& file : std::filesystem::directory_iterator("/dev/shm")) {
+        CHECK_FALSE(file.path().filename().string().starts_with(of_this_process));
     }
 }
 

@@ -22,6 +22,14 @@ std::vector<std::span<const T>> views(const std::vector<std::vector<T>>& rows) {
     return {rows.begin(), rows.end()};
 }
 
+/// One reduction from beginning to end.
+template <class T>
+void run(TreeAllreduce<T>& allreduce, const LeafPartition& partition,
+         std::span<const std::span<const T>> partials, std::span<T> sum) {
+    allreduce.start(partition, partials, sum);
+    allreduce.finish();
+}
+
 /// The check of this file: a reduction, in place or not, equals the serial tree's sum of the leaves in their
 /// places. `order` plants faults into the ranks' partial sums.
 template <class T>
@@ -31,7 +39,7 @@ bool equals_serial_tree(TreeAllreduce<T>& allreduce, const Communicator& comm, c
     std::vector<std::vector<T>> partials = test::partial_sums<T>(partition, comm.rank(), n, order);
     std::vector<T> apart(n, T{-77});
     const std::span<T> sum = in_place && !partials.empty() ? std::span<T>(partials[0]) : std::span<T>(apart);
-    allreduce.run(partition, views(partials), sum);
+    run<T>(allreduce, partition, views(partials), sum);
     return test::same_bits<T>(sum, test::serial_sum<T>({0, partition.leaves}, n));
 }
 
@@ -74,7 +82,7 @@ TEST_CASE("tree allreduce: no leaves at all give +0") {
     const Communicator comm;
     TreeAllreduce<float> allreduce(comm);
     std::vector<float> sum(5, -1.0F);
-    allreduce.run(partition_leaves(0, comm.size()), {}, sum);
+    run<float>(allreduce, partition_leaves(0, comm.size()), {}, sum);
     CHECK(test::same_bits<float>(sum, std::vector<float>(5, 0.0F)));
 }
 
@@ -117,7 +125,7 @@ TEST_CASE("tree allreduce: a denormal sum is flushed, whatever mode the caller's
     if (own.count() == 2) partials.push_back({0.0F});  // one rank: the core has flushed the sum already
     if (own.count() == 1) partials.push_back({own.begin == 0 ? 1.5F * FLT_MIN : -FLT_MIN});
     std::vector<float> sum(1, 1.0F);
-    allreduce.run(partition, views(partials), sum);
+    run<float>(allreduce, partition, views(partials), sum);
     CHECK(sum[0] == 0.0F);
 }
 
@@ -237,11 +245,11 @@ TEST_CASE("tree allreduce: partial sums that do not fit the partition are refuse
     std::vector<float> values(4);
     std::vector<float> sum(4);
     std::vector<std::span<const float>> one{values};
-    CHECK_THROWS_AS(allreduce.run(partition, {}, sum), Error);
-    CHECK_THROWS_AS(allreduce.run(partition, one, std::span<float>(sum).first(3)), Error);
-    CHECK_THROWS_AS(allreduce.run(partition_leaves(9, comm.size() + 1), one, sum), Error);
-    allreduce.run(partition, one, sum);
-    CHECK(allreduce.done());
+    CHECK_THROWS_AS(run<float>(allreduce, partition, {}, sum), Error);
+    CHECK_THROWS_AS(run<float>(allreduce, partition, one, std::span<float>(sum).first(3)), Error);
+    CHECK_THROWS_AS(run<float>(allreduce, partition_leaves(9, comm.size() + 1), one, sum), Error);
+    run<float>(allreduce, partition, one, sum);
+    CHECK(allreduce.progress());
 }
 
 }  // namespace

@@ -133,6 +133,7 @@ Choice make_choice(InstructionSet isa) {
     fill_scalar_gemm(choice.table);
     fill_scalar_distance(choice.table);
     fill_scalar_elementwise(choice.table);
+    fill_scalar_steps(choice.table);
     fill_scalar_regularisation(choice.table);
     fill_scalar_peak(choice.table);
     if (isa == InstructionSet::kAvx2) fill_avx2(choice.table);

@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "core/arithmetic/activation.h"
+#include "core/arithmetic/optimizer/steps.h"
 
 namespace lockstep {
 
@@ -111,55 +112,6 @@ struct SoftmaxTask {
     float* log_sum;       // (samples)
 };
 
-struct SgdTask {
-    std::size_t count;
-    float mean_factor, l2, learning_rate, momentum;
-    bool nesterov;
-    const float* gradient_sum;
-    float* delta;
-    float* w;
-};
-
-struct AdaptiveTask {
-    std::size_t count;
-    float mean_factor, l2, learning_rate, keep, gain, epsilon, momentum;
-    bool inside;
-    const float* gradient_sum;
-    float* r;
-    float* delta;  // or null
-    float* w;
-};
-
-struct AdadeltaTask {
-    std::size_t count;
-    float mean_factor, l2, learning_rate, rho, epsilon;
-    const float* gradient_sum;
-    float* r;
-    float* s;
-    float* w;
-};
-
-struct AdamTask {
-    std::size_t count;
-    float mean_factor, l2, learning_rate, beta1, beta2, epsilon, correction1, correction2, shrink;
-    bool inside;
-    const float* gradient_sum;
-    float* m;
-    float* v;
-    float* w;
-};
-
-struct LambTask {
-    std::size_t count;
-    float mean_factor, beta1, beta2, epsilon, correction1, correction2, weight_decay;
-    bool inside;
-    const float* gradient_sum;
-    const float* w;
-    float* m;
-    float* v;
-    float* direction;
-};
-
 /// See drop_out in dropout.h.
 struct DropoutTask {
     std::size_t samples, units;
@@ -181,18 +133,13 @@ struct Kernels {
     void (*distance_input_delta)(const DistanceInputDeltaTask&);
     void (*exp)(const float* x, float* y, std::size_t count);
     void (*log)(const float* x, float* y, std::size_t count);
-    void (*tanh)(const float* x, float* y, std::size_t count);
     void (*sigmoid)(const float* x, float* y, std::size_t count);
     void (*activate)(Activation f, float* values, std::size_t count);
     void (*multiply_by_derivative)(Activation f, const float* y, float* delta, std::size_t count);
     void (*softmax)(const SoftmaxTask&);
     void (*add)(float* into, const float* from, std::size_t count);
     bool (*all_finite)(const float* values, std::size_t count);
-    void (*sgd)(const SgdTask&);
-    void (*adaptive)(const AdaptiveTask&);
-    void (*adadelta)(const AdadeltaTask&);
-    void (*adam)(const AdamTask&);
-    void (*lamb_direction)(const LambTask&);
+    StepKernels steps;
     void (*add_scaled)(float* into, float factor, const float* from, std::size_t count);
     void (*scale)(float* values, float factor, std::size_t count);
     /// One block of square_sum in elementwise.h.
@@ -213,6 +160,7 @@ const Kernels& kernels();
 void fill_scalar_gemm(Kernels& table);
 void fill_scalar_distance(Kernels& table);
 void fill_scalar_elementwise(Kernels& table);
+void fill_scalar_steps(Kernels& table);
 void fill_scalar_regularisation(Kernels& table);
 void fill_scalar_peak(Kernels& table);
 void fill_avx2(Kernels& table);

@@ -7,6 +7,7 @@
 
 #include "core/arithmetic/dispatch/bf16_kernels.h"
 #include "core/arithmetic/scalar/magnitudes.h"
+#include "core/base/integers.h"
 #include "core/base/leaf_tree.h"
 
 namespace lockstep {
@@ -57,7 +58,7 @@ std::size_t pair_index(std::size_t blocks, std::size_t k, std::size_t col, std::
 
 template <class Form>
 void pack_weights_scalar(const Bf16WeightsTask& t) {
-    const auto whole = [](std::size_t size) { return (size + kBlockDepth - 1) / kBlockDepth * kBlockDepth; };
+    const auto whole = [](std::size_t size) { return round_up(size, kBlockDepth); };
     for (std::size_t part = 0; part < Form::kParts; ++part) {
         const auto half = [&](std::size_t row, std::size_t col) -> std::uint32_t {
             if (row >= t.rows || col >= t.cols) return 0;

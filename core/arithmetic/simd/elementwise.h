@@ -39,9 +39,6 @@ void exp_simd(const float* x, float* y, std::size_t count) {
 void log_simd(const float* x, float* y, std::size_t count) {
     map(x, y, count, [](Vec v) { return log(v); });
 }
-void tanh_simd(const float* x, float* y, std::size_t count) {
-    map(x, y, count, [](Vec v) { return tanh(v); });
-}
 void sigmoid_simd(const float* x, float* y, std::size_t count) {
     map(x, y, count, [](Vec v) { return sigmoid_of_minus(-v); });
 }
@@ -107,93 +104,6 @@ bool all_finite_simd(const float* values, std::size_t count) {
     Vec found = zero();
     for_registers(count, [&](std::size_t i, auto access) { found += access.read(values + i) * zero(); });
     return all_lanes(equal(found, zero()));
-}
-
-/// The batch's mean gradient with that of the L2 term.
-template <class Task, class Access>
-inline Vec gradient_at(const Task& t, std::size_t i, Access access) {
-    const Vec g = access.read(t.gradient_sum + i) * broadcast(t.mean_factor);
-    return t.l2 == 0.0F ? g : fma(broadcast(t.l2), access.read(t.w + i), g);
-}
-
-inline Vec root_of(Vec r, Vec epsilon, bool inside) {
-    return inside ? square_root(r + epsilon) : square_root(r) + epsilon;
-}
-
-void sgd_simd(const SgdTask& t) {
-    const Vec learning_rate = broadcast(t.learning_rate);
-    const Vec momentum = broadcast(t.momentum);
-    for_registers(t.count, [&](std::size_t i, auto access) {
-        const Vec step = learning_rate * gradient_at(t, i, access);
-        const Vec delta = fma(momentum, access.read(t.delta + i), -step);
-        access.write(t.delta + i, delta);
-        access.write(t.w + i, access.read(t.w + i) + (t.nesterov ? fma(momentum, delta, -step) : delta));
-    });
-}
-
-/// The moments of Adam and LAMB, written back; returns those corrected.
-struct Moments {
-    Vec mean, square;
-};
-template <class Task, class Access>
-inline Moments next_moments(const Task& t, std::size_t i, Access access, Vec g) {
-    const Vec m = fma(broadcast(t.beta1), access.read(t.m + i), broadcast(1.0F - t.beta1) * g);
-    const Vec v = fma(broadcast(t.beta2), access.read(t.v + i), broadcast(1.0F - t.beta2) * (g * g));
-    access.write(t.m + i, m);
-    access.write(t.v + i, v);
-    return {m * broadcast(t.correction1), v * broadcast(t.correction2)};
-}
-
-void adam_simd(const AdamTask& t) {
-    for_registers(t.count, [&](std::size_t i, auto access) {
-        const Moments moments = next_moments(t, i, access, gradient_at(t, i, access));
-        const Vec scaled = broadcast(t.learning_rate) * moments.mean;
-        const Vec root = root_of(moments.square, broadcast(t.epsilon), t.inside);
-        access.write(t.w + i, access.read(t.w + i) * broadcast(t.shrink) - scaled / root);
-    });
-}
-
-void lamb_direction_simd(const LambTask& t) {
-    for_registers(t.count, [&](std::size_t i, auto access) {
-        const Vec g = access.read(t.gradient_sum + i) * broadcast(t.mean_factor);
-        const Moments moments = next_moments(t, i, access, g);
-        const Vec root = root_of(moments.square, broadcast(t.epsilon), t.inside);
-        access.write(t.direction + i,
-                     fma(broadcast(t.weight_decay), access.read(t.w + i), moments.mean / root));
-    });
-}
-
-void adaptive_simd(const AdaptiveTask& t) {
-    const Vec momentum = broadcast(t.momentum);
-    for_registers(t.count, [&](std::size_t i, auto access) {
-        const Vec g = gradient_at(t, i, access);
-        const Vec r = fma(broadcast(t.keep), access.read(t.r + i), broadcast(t.gain) * (g * g));
-        access.write(t.r + i, r);
-        const Vec step = broadcast(t.learning_rate) * g / root_of(r, broadcast(t.epsilon), t.inside);
-        const Vec w = access.read(t.w + i);
-        if (t.delta == nullptr) {
-            access.write(t.w + i, w - step);
-        } else {
-            const Vec delta = fma(momentum, access.read(t.delta + i), -step);
-            access.write(t.delta + i, delta);
-            access.write(t.w + i, w + delta);
-        }
-    });
-}
-
-void adadelta_simd(const AdadeltaTask& t) {
-    const Vec rho = broadcast(t.rho);
-    const Vec rest = broadcast(1.0F - t.rho);
-    const Vec epsilon = broadcast(t.epsilon);
-    for_registers(t.count, [&](std::size_t i, auto access) {
-        const Vec g = gradient_at(t, i, access);
-        const Vec r = fma(rho, access.read(t.r + i), rest * (g * g));
-        const Vec s = access.read(t.s + i);
-        const Vec d = square_root(s + epsilon) / square_root(r + epsilon) * g;
-        access.write(t.r + i, r);
-        access.write(t.s + i, fma(rho, s, rest * (d * d)));
-        access.write(t.w + i, fma(broadcast(-t.learning_rate), d, access.read(t.w + i)));
-    });
 }
 
 void add_scaled_simd(float* into, float factor, const float* from, std::size_t count) {

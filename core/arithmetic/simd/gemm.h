@@ -90,10 +90,10 @@ Plan make_plan(const Product& p) {
         plan.depth = p.leaf;
         while (plan.depth <= kDepthBlock / 2 && plan.depth < p.depth) plan.depth *= 2;
         plan.depth = smaller_of(plan.depth, p.depth);
-        plan.depth_blocks = pieces(p.depth, plan.depth);
+        plan.depth_blocks = ceil_divide(p.depth, plan.depth);
     } else {
-        plan.depth_blocks = larger_of(1, pieces(p.depth, kDepthBlock));
-        plan.depth = larger_of(1, pieces(p.depth, plan.depth_blocks));
+        plan.depth_blocks = larger_of(1, ceil_divide(p.depth, kDepthBlock));
+        plan.depth = larger_of(1, ceil_divide(p.depth, plan.depth_blocks));
     }
     constexpr std::size_t kDeepestPack =
         smaller_of(kPackedA_floats / kMaxTileRows, kPackedB_floats / kPanelCols);
@@ -117,7 +117,7 @@ Plan make_plan(const Product& p) {
         constexpr std::size_t kOuterPanels = 16;
         while (plan.depth_blocks >> plan.outer_levels != 0) ++plan.outer_levels;
         plan.cols = smaller_of(plan.cols, kOuterPanels * kPanelCols);
-        plan.panels = pieces(plan.cols, kPanelCols);
+        plan.panels = ceil_divide(plan.cols, kPanelCols);
         const std::size_t tiles = kOuterStack_floats / (plan.outer_levels * plan.panels * kTile_floats);
         // Balanced row blocks may each end in one tile more than their share.
         const std::size_t row_blocks = tiles * kMaxTileRows / plan.rows + 1;
@@ -141,7 +141,7 @@ inline float* packed_tile(float* packed, Piece tile, std::size_t i, std::size_t 
 /// Packs a's rows of the block, tile after tile, each (depth, rows of the tile).
 inline void pack_a(const Product& p, const Block& block, float* packed) {
     const std::size_t depth = block.depth.size;
-    const std::size_t tiles = pieces(block.rows.size, kMaxTileRows);
+    const std::size_t tiles = ceil_divide(block.rows.size, kMaxTileRows);
     if (p.a_by_depth) {
         // Along a's rows, not tile by tile: strides that are powers of two would evict each line between its
         // tiles.
@@ -175,12 +175,12 @@ inline void pack_b(const Product& p, const Block& block, float* packed) {
             for (std::size_t j = group; j < end; j += kPanelCols) {
                 const std::size_t width = smaller_of(kPanelCols, end - j);
                 copy_padded(from + j, from + j + kRowsAhead * p.b.stride, width,
-                            packed + j * depth + k * (pieces(width, kLanes) * kLanes));
+                            packed + j * depth + k * (ceil_divide(width, kLanes) * kLanes));
             }
         }
         for (std::size_t j = group; p.b_transposed && j < end; j += kLanes) {
             const std::size_t panel = j / kPanelCols * kPanelCols;
-            const std::size_t step = pieces(smaller_of(kPanelCols, end - panel), kLanes) * kLanes;
+            const std::size_t step = ceil_divide(smaller_of(kPanelCols, end - panel), kLanes) * kLanes;
             pack_transposed(p.b.data + (block.cols.begin + j) * p.b.stride + block.depth.begin, p.b.stride,
                             smaller_of(kLanes, end - j), depth, packed + panel * depth + (j - panel), step);
         }
@@ -202,12 +202,12 @@ template <TileKind kKind>
 void run_tiles(const Product& p, const Plan& plan, const Block& block, float* packed_a, float* packed_b) {
     float* stack = p.scratch + kPackedA_floats + kPackedAMargin_floats + kPackedB_floats;
     float* outer_stack = stack + kStack_floats;
-    const std::size_t tiles = pieces(block.rows.size, kMaxTileRows);
+    const std::size_t tiles = ceil_divide(block.rows.size, kMaxTileRows);
     const BForms forms = b_forms(plan, tiles);
     const AForm a_form = plan.pack_a || p.a_by_depth ? AForm::kByDepth : AForm::kByRow;
     for (std::size_t j = 0; j < block.cols.size; j += kPanelCols) {
         const std::size_t width = smaller_of(kPanelCols, block.cols.size - j);
-        const std::size_t vecs = pieces(width, kLanes);
+        const std::size_t vecs = ceil_divide(width, kLanes);
         const std::size_t col = block.cols.begin + j;
         TileTask t{};
         t.depth = block.depth.size;
@@ -257,7 +257,7 @@ void multiply_blocked(const Product& p) {
         block.cols = {col, smaller_of(plan.cols, p.cols - col)};
         for (std::size_t group = 0; group < p.rows; group += plan.group_rows) {
             const std::size_t group_rows = smaller_of(plan.group_rows, p.rows - group);
-            const std::size_t row_blocks = pieces(group_rows, plan.rows);
+            const std::size_t row_blocks = ceil_divide(group_rows, plan.rows);
             for (std::size_t kb = 0; kb < plan.depth_blocks; ++kb) {
                 block.depth_index = kb;
                 block.depth = kKind == TileKind::kGradient
@@ -270,7 +270,7 @@ void multiply_blocked(const Product& p) {
                     block.rows = {group + rows.begin, rows.size};
                     if (plan.pack_a) pack_a(p, block, packed_a);
                     run_tiles<kKind>(p, plan, block, packed_a, packed_b);
-                    block.first_tile += pieces(rows.size, kMaxTileRows);
+                    block.first_tile += ceil_divide(rows.size, kMaxTileRows);
                 }
             }
         }

@@ -2,17 +2,9 @@
 // nothing but fill_avx512 may be seen outside: see kernels.h.
 #include "core/arithmetic/dispatch/kernels.h"
 
-// The order matters: each header uses what the ones before it define.
+// The register type first, then what is made of it.
 // clang-format off
 #include "core/arithmetic/simd/vec_avx512.h"
-#include "core/arithmetic/simd/math.h"
-#include "core/arithmetic/simd/elementwise.h"
-#include "core/arithmetic/simd/regularisation.h"
-#include "core/arithmetic/simd/tile.h"
-#include "core/arithmetic/simd/pack.h"
-#include "core/arithmetic/simd/gemm.h"
-#include "core/arithmetic/simd/dense.h"
-#include "core/arithmetic/simd/distance.h"
 #include "core/arithmetic/simd/table.h"
 // clang-format on
 

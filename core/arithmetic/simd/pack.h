@@ -5,26 +5,10 @@
 #include <cstddef>
 
 #include "core/arithmetic/dispatch/kernels.h"
+#include "core/base/integers.h"
 
 namespace lockstep {
 namespace {
-
-constexpr std::size_t smaller_of(std::size_t a, std::size_t b) { return a < b ? a : b; }
-constexpr std::size_t larger_of(std::size_t a, std::size_t b) { return a > b ? a : b; }
-/// Fewest pieces of at most `largest` that make `count`.
-constexpr std::size_t pieces(std::size_t count, std::size_t largest) {
-    return (count + largest - 1) / largest;
-}
-
-/// Piece `index` of `count` things cut into `parts` that differ by at most one: no thin remainder.
-struct Piece {
-    std::size_t begin, size;
-};
-constexpr Piece balanced_piece(std::size_t count, std::size_t parts, std::size_t index) {
-    const std::size_t base = count / parts;
-    const std::size_t longer = count % parts;
-    return {index * base + smaller_of(index, longer), base + (index < longer ? 1 : 0)};
-}
 
 /// packed[k * step + r] = source[r * stride + k]. The registers' unused lanes are written too, ascending in
 /// k, so that a step smaller than a register packs without gaps and ends up to one register beyond. Requires

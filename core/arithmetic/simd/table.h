@@ -1,8 +1,22 @@
-// Sets every entry of the table of kernels to the functions of simd_*.h.
+// All kernels on registers, and the table's entries set to them. The register type comes from the vec_*.h
+// included before.
 #pragma once
 
 #include "core/arithmetic/dispatch/kernels.h"
+
+// The order matters: each header uses what the ones before it define.
+// clang-format off
+#include "core/arithmetic/simd/math.h"
+#include "core/arithmetic/simd/elementwise.h"
+#include "core/arithmetic/optimizer/simd_steps.h"
+#include "core/arithmetic/simd/regularisation.h"
+#include "core/arithmetic/simd/tile.h"
+#include "core/arithmetic/simd/pack.h"
+#include "core/arithmetic/simd/gemm.h"
+#include "core/arithmetic/simd/dense.h"
+#include "core/arithmetic/simd/distance.h"
 #include "core/arithmetic/simd/peak.h"
+// clang-format on
 
 namespace lockstep {
 namespace {
@@ -17,18 +31,13 @@ inline void fill_simd(Kernels& table) {
     table.distance_input_delta = distance_input_delta_simd;
     table.exp = exp_simd;
     table.log = log_simd;
-    table.tanh = tanh_simd;
     table.sigmoid = sigmoid_simd;
     table.activate = activate_simd;
     table.multiply_by_derivative = multiply_by_derivative_simd;
     table.softmax = softmax_simd;
     table.add = add_simd;
     table.all_finite = all_finite_simd;
-    table.sgd = sgd_simd;
-    table.adaptive = adaptive_simd;
-    table.adadelta = adadelta_simd;
-    table.adam = adam_simd;
-    table.lamb_direction = lamb_direction_simd;
+    fill_steps(table.steps);
     table.add_scaled = add_scaled_simd;
     table.scale = scale_simd;
     table.square_sum = square_sum_simd;

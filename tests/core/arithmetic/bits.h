@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -15,7 +16,9 @@
 #include <vector>
 
 #include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/arithmetic/elementwise.h"
 #include "core/base/matrix.h"
+#include "core/base/require.h"
 #include "core/base/threads.h"
 
 namespace lockstep::test {
@@ -144,6 +147,13 @@ inline std::vector<InstructionSet> vector_sets() {
 
 inline std::string where(InstructionSet isa, const std::string& what) {
     return fmt::format("{}: {}", name(isa), what);
+}
+
+/// tanh as the activation has it, with the shape of exp_values.
+inline void tanh_values(std::span<const float> x, std::span<float> y) {
+    require(x.size() == y.size(), "tanh_values: x and y differ in size");
+    if (x.data() != y.data()) std::ranges::copy(x, y.begin());
+    activate({ActivationKind::kTanh}, {y.data(), 1, y.size()});
 }
 
 }  // namespace lockstep::test

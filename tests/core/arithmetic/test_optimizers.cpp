@@ -1,6 +1,7 @@
 // One step of each optimizer: every instruction set against scalar, and scalar against the formula, over
 // three steps.
 #include "core/arithmetic/elementwise.h"
+#include "core/arithmetic/optimizer/take_step.h"
 #include "tests/core/arithmetic/bits.h"
 
 namespace lockstep::test {
@@ -41,38 +42,41 @@ void check_all_sets(Step step) {
 
 }  // namespace
 
-TEST_CASE("sgd_step: any size, start and float give the scalar bits") {
-    check_all_sets([](Matrix m) { sgd_step(kSgd, m.row(0), m.row(1), m.row(2)); });
+TEST_CASE("SgdStep: any size, start and float give the scalar bits") {
+    check_all_sets([](Matrix m) { take_step(kSgd, m.row(0), m.row(2), {m.row(1)}); });
 }
 
-TEST_CASE("adam_step: any size, start and float give the scalar bits") {
-    check_all_sets([](Matrix m) { adam_step(kAdam, m.row(0), m.row(1), m.row(3), m.row(2)); });
+TEST_CASE("AdamStep: any size, start and float give the scalar bits") {
+    check_all_sets([](Matrix m) { take_step(kAdam, m.row(0), m.row(2), {m.row(1), m.row(3)}); });
 }
 
 TEST_CASE("every other step: any size, start and float give the scalar bits") {
     check_all_sets([](Matrix m) {
-        sgd_step({1.0F / 96.0F, 0.1F, 0.9F, 0.01F, true}, m.row(0), m.row(1), m.row(2));
+        take_step(SgdStep{1.0F / 96.0F, 0.1F, 0.9F, 0.01F, true}, m.row(0), m.row(2), {m.row(1)});
     });
     for (const bool inside : {false, true}) {
         check_all_sets([=](Matrix m) {
-            adaptive_step({1.0F / 96.0F, 0.1F, 0.9F, 0.1F, 1e-3F, inside, 0.5F, 0.01F}, m.row(0), m.row(1),
-                          m.row(3), m.row(2));
+            take_step(AdaptiveStep{1.0F / 96.0F, 0.1F, 0.9F, 0.1F, 1e-3F, inside, 0.5F, 0.01F}, m.row(0),
+                      m.row(2), {m.row(1), m.row(3)});
         });
         check_all_sets([=](Matrix m) {
-            adaptive_step({1.0F / 96.0F, 0.1F, 1.0F, 1.0F, 1e-3F, inside}, m.row(0), m.row(1), {}, m.row(2));
+            take_step(AdaptiveStep{1.0F / 96.0F, 0.1F, 1.0F, 1.0F, 1e-3F, inside}, m.row(0), m.row(2),
+                      {m.row(1)});
         });
         check_all_sets([=](Matrix m) {
-            adam_step({1.0F / 96.0F, 1e-3F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.99F, inside, 0.01F},
-                      m.row(0), m.row(1), m.row(3), m.row(2));
+            take_step(
+                AdamStep{1.0F / 96.0F, 1e-3F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.99F, inside, 0.01F},
+                m.row(0), m.row(2), {m.row(1), m.row(3)});
         });
         check_all_sets([=](Matrix m) {
             // The state's row 2 is both the weights and, afterwards, what the direction replaced.
-            lamb_direction({1.0F / 96.0F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.01F, inside}, m.row(0),
-                           m.row(2), m.row(1), m.row(3), m.row(2));
+            take_step(LambDirection{1.0F / 96.0F, 0.9F, 0.999F, 1e-8F, 10.0F, 1000.0F, 0.01F, inside},
+                      m.row(0), m.row(2), {m.row(1), m.row(3), m.row(2)});
         });
     }
     check_all_sets([](Matrix m) {
-        adadelta_step({1.0F / 96.0F, 1.0F, 0.9F, 1e-6F, 0.01F}, m.row(0), m.row(1), m.row(3), m.row(2));
+        take_step(AdadeltaStep{1.0F / 96.0F, 1.0F, 0.9F, 1e-6F, 0.01F}, m.row(0), m.row(2),
+                  {m.row(1), m.row(3)});
     });
     check_all_sets([](Matrix m) { add_scaled(m.row(1), -0.3F, m.row(0)); });
     check_all_sets([](Matrix m) { scale_values(m.row(2), 0.7F); });
@@ -106,7 +110,7 @@ TEST_CASE("square_sum: any set, size and number of threads give the same bits, n
     }
 }
 
-TEST_CASE("sgd_step, scalar: the documented operations, in their order, over three steps") {
+TEST_CASE("SgdStep, scalar: the documented operations, in their order, over three steps") {
     const ContractFloatMode mode;
     const UseInstructionSet use(InstructionSet::kScalar);
     Random random(2);
@@ -120,13 +124,13 @@ TEST_CASE("sgd_step, scalar: the documented operations, in their order, over thr
             delta[i] = std::fma(kSgd.momentum, m(1, i), -(kSgd.learning_rate * g));
             w[i] = m(2, i) + delta[i];
         }
-        sgd_step(kSgd, m.row(0), m.row(1), m.row(2));
+        take_step(kSgd, m.row(0), m.row(2), {m.row(1)});
         CHECK(first_difference(m.row(1), delta) == 50);
         CHECK(first_difference(m.row(2), w) == 50);
     }
 }
 
-TEST_CASE("adam_step, scalar: the documented operations, in their order, over three steps") {
+TEST_CASE("AdamStep, scalar: the documented operations, in their order, over three steps") {
     const ContractFloatMode mode;
     const UseInstructionSet use(InstructionSet::kScalar);
     Random random(3);
@@ -144,11 +148,20 @@ TEST_CASE("adam_step, scalar: the documented operations, in their order, over th
             w[i] = matrix(2, i) - kAdam.learning_rate * (m[i] * kAdam.correction1) /
                                       (std::sqrt(v[i] * kAdam.correction2) + kAdam.epsilon);
         }
-        adam_step(kAdam, matrix.row(0), matrix.row(1), matrix.row(3), matrix.row(2));
+        take_step(kAdam, matrix.row(0), matrix.row(2), {matrix.row(1), matrix.row(3)});
         CHECK(first_difference(matrix.row(1), m) == 50);
         CHECK(first_difference(matrix.row(3), v) == 50);
         CHECK(first_difference(matrix.row(2), w) == 50);
     }
+}
+
+TEST_CASE("steps: arrays that differ in size, and missing ones, are refused") {
+    std::vector<float> two(2);
+    std::vector<float> three(3);
+    CHECK_THROWS_AS(take_step(kSgd, three, two, {two}), std::invalid_argument);
+    CHECK_THROWS_AS(take_step(kSgd, two, two, {three}), std::invalid_argument);
+    CHECK_THROWS_AS(take_step(kAdam, two, two, {two}), std::invalid_argument);
+    CHECK_THROWS_AS(take_step(kAdam, two, two, {two, two, three}), std::invalid_argument);
 }
 
 }  // namespace lockstep::test

@@ -13,6 +13,7 @@
 #include "core/arithmetic/dispatch/pause.h"
 #include "core/arithmetic/elementwise.h"
 #include "core/arithmetic/gemm.h"
+#include "core/arithmetic/optimizer/take_step.h"
 #include "core/base/error.h"
 #include "tests/core/arithmetic/bits.h"
 
@@ -59,7 +60,7 @@ Results run_all(std::size_t samples, std::size_t inputs, std::size_t outputs) {
     softmax_rows(delta.view(), {r.softmax.data(), samples, outputs}, r.log_sum);
     r.w = r.dw;
     std::vector<float> momentum(r.w.size(), 0.5F);
-    sgd_step({0.5F, 0.1F, 0.9F}, r.dw, momentum, r.w);
+    take_step(SgdStep{0.5F, 0.1F, 0.9F}, r.dw, r.w, {momentum});
     multiply_by_derivative({ActivationKind::kTanh}, {r.dw.data(), inputs, outputs},
                            {r.w.data(), inputs, outputs});
     add_values(r.w, r.dw);

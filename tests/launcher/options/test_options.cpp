@@ -2,6 +2,7 @@
 #include "launcher/options/options.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -267,4 +268,18 @@ TEST_CASE("options: every default satisfies its own rule, and variables of diffe
     }
     CHECK(find_option("data.source")->choices.size() == data_source_names().size());
     CHECK(find_option("optimizer.name")->choices.size() == optimizer_names().size());
+}
+
+TEST_CASE("options: every key that an optimizer reads is in the table, and its help names the optimizer") {
+    for (const std::string_view name : optimizer_names()) {
+        for (const std::string_view word : optimizer_keys(name)) {
+            CAPTURE(word);
+            const OptionSpec* option = find_option(fmt::format("optimizer.{}", word));
+            REQUIRE(option != nullptr);
+            CHECK((option->help.find(name) != std::string_view::npos || word == "epsilon_place"));
+        }
+    }
+    CHECK(find_option("optimizer.momentum")->help.starts_with("sgd, nesterov, rmsprop, lars: "));
+    CHECK(find_option("optimizer.epsilon_place")
+              ->help.ends_with("default: inside for adagrad, rmsprop, outside for adam, adamw, lamb"));
 }

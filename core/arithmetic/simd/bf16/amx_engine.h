@@ -71,15 +71,15 @@ struct AmxEngine {
     };
 
     static constexpr std::size_t packed_values(bool /*by_depth*/, std::size_t rows, std::size_t blocks) {
-        return ceil_div(rows, kAmxRows) * blocks * kAmxBlock_pairs;
+        return ceil_divide(rows, kAmxRows) * blocks * kAmxBlock_pairs;
     }
 
     static void pack(const ABlock& a, Value* packed) {
         for (std::size_t row = 0; row < a.rows; row += kAmxRows) {
             Value* to = packed + (row / kAmxRows * a.blocks + a.first_block) * kAmxBlock_pairs;
             for (std::size_t k = 0; k < a.depth; k += kBlockDepth, to += kAmxBlock_pairs) {
-                const std::size_t rows = least(kAmxRows, a.rows - row);
-                const std::size_t depth = least(kBlockDepth, a.depth - k);
+                const std::size_t rows = smaller_of(kAmxRows, a.rows - row);
+                const std::size_t depth = smaller_of(kBlockDepth, a.depth - k);
                 if (a.by_depth) {
                     pack_by_depth(a.a.data + k * a.a.stride + row, a.a.stride, rows, depth, to);
                 } else {

@@ -51,11 +51,11 @@ struct BlockRun {
     bool fresh;  // c begins at +0
 };
 
-constexpr std::size_t needed_pairs(std::size_t depth) { return least(kBlockPairs, (depth + 1) / 2 + 1); }
+constexpr std::size_t needed_pairs(std::size_t depth) { return smaller_of(kBlockPairs, (depth + 1) / 2 + 1); }
 
 /// The run of `depth` values of k from the first of a block on.
 inline BlockRun run_of(Sweeps sweeps, std::size_t depth, bool fresh) {
-    const std::size_t blocks = ceil_div(depth, kBlockDepth);
+    const std::size_t blocks = ceil_divide(depth, kBlockDepth);
     return {sweeps, blocks, kBlockPairs, needed_pairs(depth - (blocks - 1) * kBlockDepth), fresh};
 }
 
@@ -68,22 +68,12 @@ static_assert(kA_floats + kB_floats + kStacks_floats <= kScratch_floats);
 /// The most blocks of k that are packed at once.
 constexpr std::size_t kMostBlocks = 32;
 
-/// Pieces of `count` things that differ by at most one.
-struct Cut {
-    std::size_t begin, size;
-};
-constexpr Cut cut(std::size_t count, std::size_t parts, std::size_t index) {
-    const std::size_t base = count / parts;
-    const std::size_t longer = count % parts;
-    return {index * base + least(index, longer), base + (index < longer ? 1 : 0)};
-}
-
 /// Tile i of a row block's `tiles`: of like heights, or whole ones but for the last.
 template <class Engine>
-Cut tile_rows(std::size_t rows, std::size_t tiles, std::size_t i) {
-    if (!Engine::kWholeTiles) return cut(rows, tiles, i);
+Piece tile_rows(std::size_t rows, std::size_t tiles, std::size_t i) {
+    if (!Engine::kWholeTiles) return balanced_piece(rows, tiles, i);
     const std::size_t begin = i * Engine::kTileRows;
-    return {begin, least(Engine::kTileRows, rows - begin)};
+    return {begin, smaller_of(Engine::kTileRows, rows - begin)};
 }
 
 /// Whether an engine may write a tile of that size in place.
@@ -126,16 +116,16 @@ std::size_t most_rows(bool by_depth, std::size_t blocks) {
 
 /// A part of a product's depth on one row block: all panels, tile by tile.
 template <class Engine>
-void product_tiles(const Bf16ProductTask& t, const typename Engine::Value* a, Cut rows, Cut blocks,
+void product_tiles(const Bf16ProductTask& t, const typename Engine::Value* a, Piece rows, Piece blocks,
                    const BlockRun& run) {
-    const std::size_t tiles = ceil_div(rows.size, Engine::kTileRows);
+    const std::size_t tiles = ceil_divide(rows.size, Engine::kTileRows);
     alignas(64) float edge[Engine::kTileRows * kBf16PanelCols];
     for (std::size_t col = 0; col < t.cols; col += kBf16PanelCols) {
-        const std::size_t cols = least(kBf16PanelCols, t.cols - col);
+        const std::size_t cols = smaller_of(kBf16PanelCols, t.cols - col);
         const std::uint32_t* b =
             t.b.pairs + (col / kBf16PanelCols * t.b.blocks + blocks.begin) * kBlock_pairs<Engine>;
         for (std::size_t i = 0; i < tiles; ++i) {
-            const Cut tile = tile_rows<Engine>(rows.size, tiles, i);
+            const Piece tile = tile_rows<Engine>(rows.size, tiles, i);
             const ATile of_a{false, rows.size, blocks.size, 0, tile.begin, tile.size};
             const Rows c{t.c.data + (rows.begin + tile.begin) * t.c.stride + col, t.c.stride};
             if (is_whole<Engine>(tile.size, cols)) {
@@ -154,7 +144,7 @@ void product_tiles(const Bf16ProductTask& t, const typename Engine::Value* a, Cu
 template <class Engine>
 void blocked_product(const Bf16ProductTask& t) {
     using Value = typename Engine::Value;
-    const std::size_t blocks = ceil_div(t.depth, kBlockDepth);
+    const std::size_t blocks = ceil_divide(t.depth, kBlockDepth);
     if (blocks == 0) {
         for (std::size_t r = 0; r < t.rows; ++r)
             for (std::size_t c = 0; c < t.cols; ++c) t.c.data[r * t.c.stride + c] = 0.0F;
@@ -162,20 +152,20 @@ void blocked_product(const Bf16ProductTask& t) {
         return;
     }
     Value* packed = reinterpret_cast<Value*>(t.scratch);
-    const std::size_t parts = ceil_div(blocks, kMostBlocks);
-    const std::size_t row_blocks = ceil_div(t.rows, most_rows<Engine>(false, ceil_div(blocks, parts)));
+    const std::size_t parts = ceil_divide(blocks, kMostBlocks);
+    const std::size_t row_blocks = ceil_divide(t.rows, most_rows<Engine>(false, ceil_divide(blocks, parts)));
     [[maybe_unused]] const typename Engine::Session session{};
     for (std::size_t rb = 0; rb < row_blocks; ++rb) {
-        const std::size_t row_tiles = ceil_div(t.rows, Engine::kTileRows);
-        const Cut tiles = cut(row_tiles, row_blocks, rb);
+        const std::size_t row_tiles = ceil_divide(t.rows, Engine::kTileRows);
+        const Piece tiles = balanced_piece(row_tiles, row_blocks, rb);
         const std::size_t first = tiles.begin * Engine::kTileRows;
-        const Cut rows{first, least(tiles.size * Engine::kTileRows, t.rows - first)};
+        const Piece rows{first, smaller_of(tiles.size * Engine::kTileRows, t.rows - first)};
         // In one part of the depth an engine sweeps by itself; several are gone through for each sweep.
         const std::size_t rounds = parts == 1 ? 1 : Engine::Form::kSweeps;
         for (std::size_t i = 0; i < rounds * parts; ++i) {
-            const Cut part = cut(blocks, parts, i % parts);
+            const Piece part = balanced_piece(blocks, parts, i % parts);
             const std::size_t k = part.begin * kBlockDepth;
-            const std::size_t depth = least(part.size * kBlockDepth, t.depth - k);
+            const std::size_t depth = smaller_of(part.size * kBlockDepth, t.depth - k);
             const Sweeps sweeps =
                 rounds == 1 ? Sweeps{0, Engine::Form::kSweeps} : Sweeps{i / parts, i / parts + 1};
             Engine::pack(

@@ -113,7 +113,7 @@ struct ChainEngine {
 
     /// Floats from one row of the packed matrix to the next: an odd number of cache lines, lest rows meet in
     /// few sets.
-    static constexpr std::size_t step(std::size_t width) { return (ceil_div(width, 16) | 1) * 16; }
+    static constexpr std::size_t step(std::size_t width) { return (ceil_divide(width, 16) | 1) * 16; }
     static constexpr std::size_t packed_values(bool by_depth, std::size_t rows, std::size_t blocks) {
         const std::size_t depth = blocks * Form::kParts * kBlockDepth;
         return by_depth ? depth * step(rows) : rows * step(depth);
@@ -124,7 +124,7 @@ struct ChainEngine {
         const std::size_t row_step = a.by_depth ? 1 : step(a.blocks * Form::kParts * kBlockDepth);
         Value* to = packed + a.first_block * Form::kParts * kBlockDepth * depth_step;
         for (std::size_t k = 0; k < a.depth; k += kBlockDepth) {
-            const std::size_t depth = least(kBlockDepth, a.depth - k);
+            const std::size_t depth = smaller_of(kBlockDepth, a.depth - k);
             const float* from = a.a.data + k * (a.by_depth ? a.a.stride : 1);
             const std::size_t width = a.by_depth ? a.rows : depth;
             const std::size_t whole_width = a.by_depth ? a.rows : kBlockDepth;

@@ -35,17 +35,17 @@ struct GradientCut {
 template <class Form>
 GradientCut cut_samples(std::size_t samples, std::size_t leaf_samples) {
     GradientCut g{};
-    g.leaf = least(leaf_samples, samples);
-    g.piece = least(g.leaf, kMostBlocks * kBlockDepth);
-    g.piece_blocks = ceil_div(g.piece, kBlockDepth);
+    g.leaf = smaller_of(leaf_samples, samples);
+    g.piece = smaller_of(g.leaf, kMostBlocks * kBlockDepth);
+    g.piece_blocks = ceil_divide(g.piece, kBlockDepth);
     g.unit = g.leaf <= kBlockDepth && Form::kParts == 1 ? 2 * g.leaf : g.leaf;
-    g.units = ceil_div(samples, g.unit);
+    g.units = ceil_divide(samples, g.unit);
     if (g.piece < g.leaf) {
         g.chunk = g.piece;
         g.chunk_blocks = g.piece_blocks;
     } else {
         const std::size_t unit_blocks = g.unit / g.leaf * g.piece_blocks;
-        const std::size_t units = least(g.units, kMostBlocks / unit_blocks);
+        const std::size_t units = smaller_of(g.units, kMostBlocks / unit_blocks);
         g.chunk = units * g.unit;
         g.chunk_blocks = units * unit_blocks;
     }
@@ -62,9 +62,9 @@ struct Chunk {
 };
 template <class Form>
 Chunk chunk_from(const GradientCut& g, std::size_t samples, std::size_t begin, std::size_t sweep) {
-    if (g.piece == g.leaf) return {begin, least(begin + g.chunk, samples), {0, Form::kSweeps}};
+    if (g.piece == g.leaf) return {begin, smaller_of(begin + g.chunk, samples), {0, Form::kSweeps}};
     const std::size_t leaf_end = begin / g.leaf * g.leaf + g.leaf;
-    return {begin, least(least(begin + g.chunk, leaf_end), samples), {sweep, sweep + 1}};
+    return {begin, smaller_of(smaller_of(begin + g.chunk, leaf_end), samples), {sweep, sweep + 1}};
 }
 template <class Form>
 Chunk first_chunk(const GradientCut& g, std::size_t samples) {
@@ -87,7 +87,7 @@ template <class Take>
 void for_pieces(const GradientCut& g, Chunk chunk, const Take& take) {
     std::size_t block = 0;
     for (std::size_t s = chunk.begin; s < chunk.end; s += g.piece, block += g.piece_blocks)
-        take(s, least(g.piece, chunk.end - s), block);
+        take(s, smaller_of(g.piece, chunk.end - s), block);
 }
 
 /// The tree's sum in a stack of tiles, into dw.
@@ -108,8 +108,8 @@ void gradient_tile(const Bf16GradientTask& t, const GradientCut& g, Chunk chunk,
     std::size_t block = 0;
     for (std::size_t s = chunk.begin; s < chunk.end;) {
         const std::size_t unit = s / g.unit;
-        const std::size_t unit_end = least(t.product.samples, (unit + 1) * g.unit);
-        const std::size_t end = least(chunk.end, unit_end);
+        const std::size_t unit_end = smaller_of(t.product.samples, (unit + 1) * g.unit);
+        const std::size_t end = smaller_of(chunk.end, unit_end);
         BlockRun run = run_of(chunk.sweeps, end - s, s == unit * g.unit && chunk.sweeps.begin == 0);
         if (g.unit != g.leaf) {
             const bool alone = end - s <= g.leaf;
@@ -137,7 +137,7 @@ struct GradientBlock {
     const WeightGradientTask& t;
     const GradientCut& g;
     bool one_chunk;
-    Cut cols, rows;
+    Piece cols, rows;
     std::size_t first_tile;  // of the rows within their group
     typename Engine::Value* a;
     std::uint32_t* b;
@@ -162,17 +162,17 @@ struct GradientBlock {
                           block},
                          a);
         });
-        const std::size_t tiles = ceil_div(rows.size, Engine::kTileRows);
-        const std::size_t panels = ceil_div(cols.size, kBf16PanelCols);
+        const std::size_t tiles = ceil_divide(rows.size, Engine::kTileRows);
+        const std::size_t panels = ceil_divide(cols.size, kBf16PanelCols);
         for (std::size_t panel = 0; panel < panels; ++panel) {
             const std::size_t col = panel * kBf16PanelCols;
             for (std::size_t i = 0; i < tiles; ++i) {
-                const Cut tile = tile_rows<Engine>(rows.size, tiles, i);
+                const Piece tile = tile_rows<Engine>(rows.size, tiles, i);
                 const ATile of_a{true, rows.size, g.chunk_blocks, 0, tile.begin, tile.size};
                 const std::uint32_t* of_b = b + panel * g.chunk_blocks * kBlock_pairs<Engine>;
                 const Rows dw{t.dw.data + (rows.begin + tile.begin) * t.dw.stride + cols.begin + col,
                               t.dw.stride};
-                const std::size_t width = least(kBf16PanelCols, cols.size - col);
+                const std::size_t width = smaller_of(kBf16PanelCols, cols.size - col);
                 const TileRange at{rows.begin + tile.begin, tile.size, cols.begin + col, width};
                 if (g.units == 1 && one_chunk && is_whole<Engine>(tile.size, width)) {
                     gradient_tile<Engine>(task, g, chunk, at, of_a, a, of_b, dw);
@@ -197,13 +197,13 @@ void blocked_gradient(const Bf16GradientTask& task) {
     const GradientCut g = cut_samples<typename Engine::Form>(t.samples, t.leaf);
     using Form = typename Engine::Form;
     const bool one_chunk = is_last<Form>(first_chunk<Form>(g, t.samples), t.samples);
-    std::size_t panels =
-        least(ceil_div(t.outputs, kBf16PanelCols), kB_floats / (g.chunk_blocks * kBlock_pairs<Engine>));
-    std::size_t group_tiles = ceil_div(t.inputs, Engine::kTileRows);
+    std::size_t panels = smaller_of(ceil_divide(t.outputs, kBf16PanelCols),
+                                    kB_floats / (g.chunk_blocks * kBlock_pairs<Engine>));
+    std::size_t group_tiles = ceil_divide(t.inputs, Engine::kTileRows);
     if (!one_chunk) {
         // A stack for every tile between the chunks.
-        panels = least(panels, 8);
-        group_tiles = least(group_tiles, kStacks_floats / (g.levels * kTile * panels));
+        panels = smaller_of(panels, 8);
+        group_tiles = smaller_of(group_tiles, kStacks_floats / (g.levels * kTile * panels));
     }
     const std::size_t block_tiles = most_rows<Engine>(true, g.chunk_blocks) / Engine::kTileRows;
     [[maybe_unused]] const typename Engine::Session session{};
@@ -218,15 +218,15 @@ void blocked_gradient(const Bf16GradientTask& task) {
                                 reinterpret_cast<std::uint32_t*>(t.scratch + kA_floats),
                                 t.scratch + kA_floats + kB_floats};
     for (std::size_t col = 0; col < t.outputs; col += panels * kBf16PanelCols) {
-        block.cols = {col, least(panels * kBf16PanelCols, t.outputs - col)};
+        block.cols = {col, smaller_of(panels * kBf16PanelCols, t.outputs - col)};
         for (std::size_t group = 0; group < t.inputs; group += group_tiles * Engine::kTileRows) {
-            const std::size_t group_end = least(t.inputs, group + group_tiles * Engine::kTileRows);
+            const std::size_t group_end = smaller_of(t.inputs, group + group_tiles * Engine::kTileRows);
             for (Chunk chunk = first_chunk<Form>(g, t.samples);;
                  chunk = next_chunk<Form>(g, t.samples, chunk)) {
                 block.pack_b(chunk);
                 block.first_tile = 0;
                 for (std::size_t row = group; row < group_end; row += block_tiles * Engine::kTileRows) {
-                    block.rows = {row, least(block_tiles * Engine::kTileRows, group_end - row)};
+                    block.rows = {row, smaller_of(block_tiles * Engine::kTileRows, group_end - row)};
                     block.run_tiles(chunk);
                     block.first_tile += block_tiles;
                 }
@@ -234,12 +234,6 @@ void blocked_gradient(const Bf16GradientTask& task) {
             }
         }
     }
-}
-
-template <class Engine>
-Bf16Kernels kernels_on() {
-    return {pack_weights<typename Engine::Form>, blocked_product<Engine>, blocked_gradient<Engine>,
-            find_magnitudes};
 }
 
 }  // namespace

@@ -6,12 +6,10 @@
 #include <cstdint>
 
 #include "core/arithmetic/dispatch/bf16_kernels.h"
+#include "core/base/integers.h"
 
 namespace lockstep {
 namespace {
-
-constexpr std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-constexpr std::size_t least(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
 /// Lanes [0, count) of the memory at p, the others +0; none of it is touched where count is 0.
 inline Vec load_first(const float* p, std::size_t count) {
