@@ -23,18 +23,18 @@ void copy_row(const float* from, std::span<float> to) { std::copy_n(from, to.siz
 
 }  // namespace
 
-StoredDataset::StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
+StoredDataset::StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
                              std::vector<std::int32_t> labels, std::size_t classes)
     : description_(std::move(description)),
       inputs_(std::move(inputs)),
-      input_size_(input_size),
+      input_shape_(input_shape),
       labels_(std::move(labels)),
       classes_(classes) {
     const std::size_t values = std::visit([](const auto& v) { return v.size(); }, inputs_);
-    if (input_size == 0 || classes == 0 || values % input_size != 0) {
+    if (input_size() == 0 || classes == 0 || values % input_size() != 0) {
         throw std::invalid_argument("stored data set: no inputs, no classes or half a sample");
     }
-    size_ = values / input_size;
+    size_ = values / input_size();
     const bool in_range = std::all_of(labels_.begin(), labels_.end(), [&](std::int32_t label) {
         return label >= 0 && static_cast<std::size_t>(label) < classes_;
     });
@@ -51,7 +51,7 @@ std::string StoredDataset::digest() const {
     DigestBuilder digest;
     digest.update(std::holds_alternative<std::vector<std::uint8_t>>(inputs_) ? "bytes/255 " : "float32 ");
     digest.update(std::uint64_t{size_});
-    digest.update(std::uint64_t{input_size_});
+    digest.update(std::uint64_t{input_size()});
     std::visit([&](const auto& values) { digest.update(std::span(values)); }, inputs_);
     digest.update(std::uint64_t{labels_.size()});
     digest.update(std::span(labels_));
@@ -63,7 +63,7 @@ void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targe
     std::visit(
         [&](const auto& values) {
             for (std::size_t i = 0; i < indices.size(); ++i)
-                copy_row(values.data() + indices[i] * input_size_, x.row(i));
+                copy_row(values.data() + indices[i] * input_size(), x.row(i));
         },
         inputs_);
     for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = labels_[indices[i]];

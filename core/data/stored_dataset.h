@@ -17,13 +17,13 @@ using StoredInputs = std::variant<std::vector<std::uint8_t>, std::vector<float>>
 /// Vectors with a class each, or without (has_targets() is false when `labels` is empty).
 class StoredDataset final : public Dataset {
   public:
-    /// Requires input_size and classes > 0, inputs of whole samples, and no labels or one below `classes` for
+    /// Requires classes and inputs > 0, inputs of whole samples, and no labels or one below `classes` for
     /// each. `description` goes without the number of samples, which is appended.
-    StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
+    StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
                   std::vector<std::int32_t> labels, std::size_t classes);
 
     [[nodiscard]] std::size_t size() const override { return size_; }
-    [[nodiscard]] std::size_t input_size() const override { return input_size_; }
+    [[nodiscard]] Shape input_shape() const override { return input_shape_; }
     [[nodiscard]] std::size_t classes() const override { return classes_; }
     [[nodiscard]] std::size_t target_size() const override { return 0; }
     [[nodiscard]] bool has_targets() const override { return !labels_.empty(); }
@@ -34,7 +34,7 @@ class StoredDataset final : public Dataset {
   private:
     std::string description_;
     StoredInputs inputs_;
-    std::size_t input_size_;
+    Shape input_shape_;
     std::size_t size_;
     std::vector<std::int32_t> labels_;
     std::size_t classes_;

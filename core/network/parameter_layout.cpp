@@ -21,6 +21,7 @@ void ParameterLayout::append(std::string name, std::size_t layer, std::size_t ro
     if (rows > 0 && cols > (kMostFloats - arena_size_) / rows) {
         throw ConfigError(fmt::format("{} of {} x {} parameters fits no machine", name, rows, cols));
     }
+    count_layer(layer);
     blocks_.push_back({std::move(name), layer, rows, cols, arena_size_, role});
     arena_size_ += (rows * cols + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;
 }

@@ -87,10 +87,10 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     options.bounds = shard_bounds(plan, {}, comm.rank(), comm.size());
     const ShardWork work(plan, plan.batch(0, 0), {}, comm.rank(), comm.size());
     Replica replica(comm, options);
-    const BenchSamples data(work.shard, spec.inputs, spec.layers.back().units);
+    const BenchSamples data(work.shard, spec.inputs.count(), replica.network().outputs());
     // All in one piece.
     const ReadSamples read = [&](std::size_t, std::size_t count) {
-        return Samples{{data.x.data(), count, spec.inputs}, {data.labels, {}}};
+        return Samples{{data.x.data(), count, spec.inputs.count()}, {data.labels, {}}};
     };
 
     StepTimes times;

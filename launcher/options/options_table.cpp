@@ -13,7 +13,7 @@
 #include "core/base/spelling.h"
 #include "core/data/open_data.h"
 #include "core/data/preprocessing.h"
-#include "core/network/network_spec.h"
+#include "core/network/layers/layer_kind.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 
@@ -46,21 +46,21 @@ constexpr OptionSpec text(std::string_view key, std::string_view help) { return 
 const std::array kTable{
     OptionSpec{.key = "data.source",
                .kind = kChoice,
-               .help = "which samples: MNIST's files, CSV files, a small table as text, or a synthetic set",
+               .help = "which samples",
                .choices = data_source_names(),
                .required = true},
-    text("data.dir", "mnist, csv: the folder of the files"),
-    text("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
-    text("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
-    text("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
-    text("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
-    text("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    text("data.dir", "the folder of the files"),
+    text("data.train_vectors", "file in data.dir; empty: the only *_train_vectors.csv"),
+    text("data.train_labels", "file in data.dir; empty: the only *_train_labels.csv"),
+    text("data.test_vectors", "file in data.dir; empty: the only *_test_vectors.csv"),
+    text("data.test_labels", "file in data.dir; empty: the only *_test_labels.csv"),
+    text("data.table", "the file, a sample a line as in 0 1 : 1; training and test set at once"),
     whole("data.classes", "0", 0, kMostWhole,
-          "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
+          "labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,
-          "synthetic: how many to draw; files: read at most so many; 0: the source's own number"),
+          "how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),
-    whole("data.seed", "1", 0, kMostSeed, "synthetic sets: what the samples are drawn from"),
+    whole("data.seed", "1", 0, kMostSeed, "what the samples are drawn from"),
     OptionSpec{.key = "data.split",
                .default_text = "none",
                .help =
@@ -68,7 +68,8 @@ const std::array kTable{
                    "60/20/20 also into a test part, in place of the source's test set"},
     whole("data.split_seed", "1", 0, kMostSeed, "what data.split is drawn from"),
 
-    whole("augmentation.width", "0", 0, 1 << 20, "pixels of an image's row; 0: the images are square"),
+    whole("augmentation.width", "0", 0, 1 << 20,
+          "pixels of an image's row; 0: as the data say, or the images are square"),
     OptionSpec{.key = "augmentation.shift",
                .kind = kReal,
                .default_text = "0",
@@ -129,11 +130,7 @@ const std::array kTable{
 
     OptionSpec{.key = "network.layer",
                .kind = kLayer,
-               .help = "a layer, first to last: dense|distance units=N "
-                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax, of distances "
-                       "gaussian|identity] [amplitude=a] [steepness=b] [width=s] "
-                       "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
-                       "[dropout=share of its outputs]",
+               .help = "a layer, first to last",
                .required = true,
                .repeated = true,
                .unless = "network.digraph"},
@@ -412,6 +409,20 @@ std::span<const OptionSpec> option_table() { return kTable; }
 const OptionSpec* find_option(std::string_view key) {
     const auto found = std::ranges::find(kTable, key, &OptionSpec::key);
     return found == kTable.end() ? nullptr : &*found;
+}
+
+std::string help_of(const OptionSpec& spec) {
+    if (spec.kind == kLayer) return fmt::format("{}: {}", spec.help, layer_help());
+    if (spec.key == "data.source") {
+        std::vector<std::string> words;
+        for (const DataSource* source : data_sources())
+            words.push_back(fmt::format("{}: {}", source->name, source->what));
+        return fmt::format("{}; {}", spec.help, fmt::join(words, ", "));
+    }
+    if (!spec.key.starts_with("data.")) return std::string(spec.help);
+    const auto readers = data_sources_reading(spec.key.substr(5));
+    return readers.empty() ? std::string(spec.help)
+                           : fmt::format("{}: {}", fmt::join(readers, ", "), spec.help);
 }
 
 std::string variable_name(std::string_view key) {

@@ -63,7 +63,7 @@ std::string fault_of_parameters(const ParameterBlock& block, std::span<const flo
 /// may be collective, so all are asked for.
 std::string first_bad_parameter(const Network& network, ParameterSource& parameters) {
     std::string fault;
-    for_each_layer(parameters, network.layer_count(), [&](std::size_t l, std::span<const float> layer) {
+    for_each_layer(parameters, network.layout(), [&](std::size_t l, std::span<const float> layer) {
         const std::size_t first = network.layout().layer_range(l).first;
         for (const ParameterBlock& block : network.layout().blocks()) {
             if (block.layer != l || !fault.empty()) continue;

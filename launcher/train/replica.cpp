@@ -63,7 +63,7 @@ ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, ShardCut cut, st
 Replica::Replica(const Communicator& comm, const ReplicaOptions& options)
     : options_(options),
       network_(options.network, options.arithmetic),
-      work_(options.network, options.bounds.piece_samples),
+      work_(network_, options.bounds.piece_samples),
       parameters_(sharding() == Sharding::kParameters ? 0 : network_.layout().arena_size()),
       to_update_(layer_counts(network_)),
       metrics_(options.bounds.samples),

@@ -24,7 +24,7 @@ class ShardedParameters : public ParameterSource {
     }
 
   private:
-    /// Every kind of layer has parameters, so each lies in a bucket.
+    /// Of a layer that has parameters.
     [[nodiscard]] std::size_t bucket_of(ArenaRange layer) const {
         const auto found = std::ranges::find_if(buckets_, [&](Slice b) { return b.begin <= layer.first; });
         if (found == buckets_.end()) throw Error(ExitCode::kInternal, "a layer lies in no bucket");

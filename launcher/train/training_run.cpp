@@ -109,7 +109,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         if (comm.rank() != 0) {
             // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.network().layer_count(), [](auto, auto) {});
+            for_each_layer(trainer.parameters(), trainer.network().layout(), [](auto, auto) {});
             return;
         }
         run.dir = journal.log()->dir();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -123,5 +124,20 @@ DataSets open_csv(const DataOptions& options) {
     keep_first(test, options.test_samples);
     return {stored(std::move(train), "train", classes), nullptr, stored(std::move(test), "test", classes)};
 }
+
+namespace {
+constexpr std::array<std::string_view, 8> kKeys{"dir",           "train_vectors", "train_labels",
+                                                "test_vectors",  "test_labels",   "classes",
+                                                "train_samples", "test_samples"};
+}  // namespace
+
+extern const DataSource kCsvSource{
+    .name = "csv",
+    .what = "CSV files",
+    .keys = kKeys,
+    .needs = "dir",
+    .needed_for = "the folder of its files",
+    .open = open_csv,
+};
 
 }  // namespace lockstep

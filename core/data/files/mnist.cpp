@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 #include "core/base/error.h"
@@ -63,7 +64,7 @@ Part read_part(const std::filesystem::path& dir, const std::string& prefix, std:
 std::shared_ptr<const Dataset> stored(Part part, const std::string& name, std::size_t classes) {
     return std::make_shared<StoredDataset>(
         fmt::format("{} ({})", name, part.images_path.string()), std::move(part.images.pixels),
-        part.images.rows * part.images.columns, std::move(part.labels), classes);
+        Shape(part.images.rows, part.images.columns, 1), std::move(part.labels), classes);
 }
 
 }  // namespace
@@ -85,5 +86,18 @@ DataSets open_mnist(const DataOptions& options) {
     return {stored(std::move(train), "MNIST train", classes), nullptr,
             stored(std::move(test), "MNIST test", classes)};
 }
+
+namespace {
+constexpr std::array<std::string_view, 4> kKeys{"dir", "classes", "train_samples", "test_samples"};
+}  // namespace
+
+extern const DataSource kMnistSource{
+    .name = "mnist",
+    .what = "MNIST's files",
+    .keys = kKeys,
+    .needs = "dir",
+    .needed_for = "the folder of its files",
+    .open = open_mnist,
+};
 
 }  // namespace lockstep
