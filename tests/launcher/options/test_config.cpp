@@ -259,7 +259,7 @@ TEST_CASE("config against data: outputs, batch and set sizes must fit") {
     CHECK(check_against_data(config, options, ShapeOnly(50, 16, 10), ShapeOnly(5, 16, 10)).inputs.count() ==
           16);
 
-    const auto against = [&](const Shape& train, const Shape& test) {
+    const auto against = [&](const ShapeOnly& train, const ShapeOnly& test) {
         return message_of<ConfigError>([&] { check_against_data(config, options, train, test); });
     };
     CHECK(contains(against({50, 16, 7}, {5, 16, 7}),
