@@ -108,7 +108,7 @@ int run_subcommand_alone(const CommandLine& line) {
         input.options = resolve_options({input.positional.front(), line.config_flags, process_environment()});
         input.config = make_config(input.options);
         for (const std::string& text : thread_warnings(input, true)) {
-            if (!text.empty()) fmt::print(stderr, "warning: {}\n", text);
+            if (!text.empty()) print_warning(text);
         }
     }
     if (name == "plan") return command_plan(input);
@@ -141,7 +141,7 @@ void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>&
         const auto first = std::ranges::find_if(all, [](const std::string& text) { return !text.empty(); });
         if (comm.rank() != 0 || first == all.end()) continue;
         const auto rank = static_cast<std::size_t>(first - all.begin());
-        fmt::print(stderr, "warning: {}{}\n", rank == 0 ? "" : comm.where(rank) + ": ", *first);
+        print_warning((rank == 0 ? "" : comm.where(rank) + ": ") + *first);
     }
 }
 

@@ -86,62 +86,32 @@ inline float tanh(float x) {
 /// 1 / (1 + exp(minus_x)).
 inline float sigmoid_of_minus(float minus_x) { return 1.0F / (1.0F + exp(minus_x)); }
 
-/// 0 > x ? 0 : x, as a mask on the bits: CPUs' maximum would also flush a denormal x.
-inline float relu(float x) {
-    const std::uint32_t keep = x < 0.0F ? 0U : 0xFFFFFFFFU;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & keep);
-}
-
-/// ξ < 0 ? 0 : 1, but a NaN stays one.
-inline float step(float xi) { return xi < 0.0F ? 0.0F : (xi >= 0.0F ? 1.0F : xi); }
-
-/// 0 up to 0, ξ, 1 from 1 on.
-inline float saturated(float xi) { return 1.0F < xi ? 1.0F : xi < 0.0F ? 0.0F : xi; }
-
-/// exp(−ξ² / (2 · width²)).
-inline float gaussian(float width, float xi) { return exp(-0.5F / (width * width) * (xi * xi)); }
+/// What the formulas of activation.h compute with, one value at a time.
+struct Values {
+    using Value = float;
+    static float zero() { return 0.0F; }
+    static float constant(float value) { return value; }
+    static bool less(float a, float b) { return a < b; }
+    static bool equal(float a, float b) { return a == b; }
+    /// As masks on the bits: a compiler's maximum would flush a denormal.
+    static float select(bool first, float a, float b) {
+        const std::uint32_t mask = first ? 0xFFFFFFFFU : 0U;
+        return std::bit_cast<float>((std::bit_cast<std::uint32_t>(a) & mask) |
+                                    (std::bit_cast<std::uint32_t>(b) & ~mask));
+    }
+    static float exp(float x) { return scalar::exp(x); }
+    static float log(float x) { return scalar::log(x); }
+    static float tanh(float x) { return scalar::tanh(x); }
+    static float sigmoid_of_minus(float minus_x) { return scalar::sigmoid_of_minus(minus_x); }
+};
 
 inline float activate(Activation f, float xi) {
-    switch (f.kind) {
-        case ActivationKind::kIdentity:
-            return xi;
-        case ActivationKind::kRelu:
-            return relu(xi);
-        case ActivationKind::kSigmoid:
-            return sigmoid_of_minus(-f.b * xi);
-        case ActivationKind::kTanh:
-            return f.a * tanh(f.b * xi);
-        case ActivationKind::kStep:
-            return step(xi);
-        case ActivationKind::kSaturated:
-            return saturated(xi);
-        case ActivationKind::kGaussian:
-            return gaussian(f.b, xi);
-        case ActivationKind::kDistance:
-            return xi;
-    }
+    with_function<Values>(f, [&](const auto& function) { xi = function(xi); });
     return xi;
 }
 
 inline float multiply_by_derivative(Activation f, float y, float delta) {
-    switch (f.kind) {
-        case ActivationKind::kIdentity:
-            return delta;
-        case ActivationKind::kRelu:
-            return y > 0.0F ? delta : 0.0F;
-        case ActivationKind::kSigmoid:
-            return delta * (f.b * y * (1.0F - y));
-        case ActivationKind::kTanh:
-            return delta * (f.b / f.a * (f.a - y) * (f.a + y));
-        case ActivationKind::kStep:
-            return 0.0F;
-        case ActivationKind::kSaturated:
-            return y > 0.0F && y < 1.0F ? delta : 0.0F;
-        case ActivationKind::kGaussian:
-            return delta * (-1.0F / (f.b * f.b) * y);
-        case ActivationKind::kDistance:
-            return y > 0.0F ? delta / y : 0.0F;
-    }
+    with_derivative<Values>(f, [&](const auto& times) { delta = times(y, delta); });
     return delta;
 }
 

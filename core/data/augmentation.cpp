@@ -18,7 +18,9 @@ namespace {
 /// Blocks of a sample's random words: the first two for shift, rotation and scaling, the field behind them.
 constexpr std::uint32_t kFieldBlock = 2;
 
-std::size_t image_width(std::size_t width, std::size_t input_size) {
+std::size_t image_width(std::size_t width, const Shape& shape) {
+    const std::size_t input_size = shape.count();
+    if (width == 0 && shape.is_image() && shape.channels() == 1) return shape.width();
     if (width == 0) {
         for (width = 1; width * width < input_size;) ++width;
         if (width * width == input_size) return width;
@@ -68,10 +70,10 @@ struct Augmenter::Scratch {
     std::vector<float> source;  // (height + 2, width + 2): the image within a border of zeros
 };
 
-Augmenter::Augmenter(const AugmentationOptions& options, std::size_t input_size, std::uint64_t seed)
+Augmenter::Augmenter(const AugmentationOptions& options, const Shape& shape, std::uint64_t seed)
     : options_(options),
-      width_(image_width(options.width, input_size)),
-      height_(input_size / width_),
+      width_(image_width(options.width, shape)),
+      height_(shape.count() / width_),
       seed_(seed) {
     if (options.elastic_alpha == 0.0F) return;
     smooth_x_ = smoothing(width_, options.elastic_sigma, 1.0F);

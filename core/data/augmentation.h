@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "core/base/matrix.h"
+#include "core/base/shape.h"
 
 namespace lockstep {
 
 /// The [augmentation] section: the largest of each distortion, drawn uniformly up to it in both directions.
 struct AugmentationOptions {
-    std::size_t width = 0;       ///< pixels of an image's row; 0: images are square
+    std::size_t width = 0;       ///< pixels of an image's row; 0: the data's own, or images are square
     float shift = 0.0F;          ///< pixels, in x and in y
     float rotation = 0.0F;       ///< degrees
     float scaling = 0.0F;        ///< share of the size, in x and in y by themselves, below 1
@@ -36,7 +37,7 @@ struct AugmentationOptions {
 class Augmenter {
   public:
     /// Throws ConfigError where the inputs are no images of that width.
-    Augmenter(const AugmentationOptions& options, std::size_t input_size, std::uint64_t seed);
+    Augmenter(const AugmentationOptions& options, const Shape& shape, std::uint64_t seed);
 
     /// Distorts each row of x, which holds the sample of that index. Shared among threads. About 30 µs for
     /// 28 × 28 pixels with all distortions. Shape: x (indices, height · width).

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/base/matrix.h"
+#include "core/base/shape.h"
 
 namespace lockstep {
 
@@ -34,9 +35,12 @@ class Dataset {
     Dataset& operator=(const Dataset&) = delete;
 
     [[nodiscard]] virtual std::size_t size() const = 0;
-    [[nodiscard]] virtual std::size_t input_size() const = 0;
-    /// Inputs of a sample as the source has them, before preprocessing.
-    [[nodiscard]] virtual std::size_t raw_size() const { return input_size(); }
+    /// How a sample's inputs lie: an image, or so many values.
+    [[nodiscard]] virtual Shape input_shape() const = 0;
+    [[nodiscard]] std::size_t input_size() const { return input_shape().count(); }
+    /// The same as the source has them, before preprocessing.
+    [[nodiscard]] virtual Shape raw_shape() const { return input_shape(); }
+    [[nodiscard]] std::size_t raw_size() const { return raw_shape().count(); }
     /// Classes of the targets, or 0 where they are real vectors.
     [[nodiscard]] virtual std::size_t classes() const = 0;
     /// Length of a real target vector, or 0 where the targets are classes.

@@ -1,4 +1,4 @@
-// The factory of the data sources.
+// The table of the data sources.
 #include "core/data/open_data.h"
 
 #include <fmt/format.h>
@@ -10,62 +10,30 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/data/files/csv.h"
-#include "core/data/files/mnist.h"
-#include "core/data/files/table_dataset.h"
 #include "core/data/input_remarks.h"
 #include "core/data/joined.h"
 #include "core/data/subset.h"
-#include "core/data/synthetic/alvinn_dataset.h"
-#include "core/data/synthetic/letters_dataset.h"
-#include "core/data/synthetic/oaks_dataset.h"
-#include "core/data/synthetic/sine_dataset.h"
-#include "core/data/synthetic/xor_dataset.h"
 
 namespace lockstep {
 
+extern const DataSource kAlvinnSource;
+extern const DataSource kCsvSource;
+extern const DataSource kLettersSource;
+extern const DataSource kMnistSource;
+extern const DataSource kOaksSource;
+extern const DataSource kSineSource;
+extern const DataSource kTableSource;
+extern const DataSource kXorSource;
+
 namespace {
 
-constexpr std::array<std::string_view, 8> kSources = {"mnist", "csv",     "alvinn", "sine",
-                                                      "xor",   "letters", "oaks",   "table"};
-
-/// The two disjoint sets of a synthetic source, of the asked sizes or the source's own.
-template <class Set>
-DataSets synthetic(const DataOptions& options, std::size_t train_samples, std::size_t test_samples) {
-    if (options.train_samples > 0) train_samples = options.train_samples;
-    if (options.test_samples > 0) test_samples = options.test_samples;
-    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}),
-            nullptr,
-            std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples}),
-            {}};
-}
-
-DataSets open_xor(const DataOptions& options) {
-    if (options.train_samples > 0 || options.test_samples > 0) {
-        throw ConfigError(
-            "data.train_samples, data.test_samples: xor has 4 samples, no more and no fewer; "
-            "leave the keys out");
-    }
-    const auto set = std::make_shared<XorDataset>();
-    return {set, nullptr, set, {}};
-}
-
-DataSets open_table(const DataOptions& options) {
-    const auto set = std::make_shared<TableDataset>(options.table);
-    return {set, nullptr, set, {}};
-}
+constexpr std::array kSources{&kMnistSource, &kCsvSource,     &kAlvinnSource, &kSineSource,
+                              &kXorSource,   &kLettersSource, &kOaksSource,   &kTableSource};
 
 DataSets open_source(const DataOptions& options) {
-    if (options.source == "mnist") return open_mnist(options);
-    if (options.source == "csv") return open_csv(options);
-    if (options.source == "alvinn") return synthetic<AlvinnDataset>(options, 50000, 10000);
-    if (options.source == "sine") return synthetic<SineDataset>(options, 1000, 200);
-    if (options.source == "table") return open_table(options);
-    if (options.source == "oaks") return synthetic<OaksDataset>(options, 1000, 200);
-    if (options.source == "letters") return synthetic<LettersDataset>(options, 2000, 1000);
-    if (options.source == "xor") return open_xor(options);
+    if (const DataSource* source = find_data_source(options.source)) return source->open(options);
     throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
-                                  joined(std::span<const std::string_view>(kSources))));
+                                  joined(data_source_names())));
 }
 
 /// The training set's parts in its place.
@@ -89,7 +57,29 @@ DataSets split(const DataSets& sets, const DataOptions& options) {
 
 }  // namespace
 
-std::span<const std::string_view> data_source_names() { return kSources; }
+std::span<const DataSource* const> data_sources() { return kSources; }
+
+const DataSource* find_data_source(std::string_view name) {
+    const auto found = std::ranges::find(kSources, name, &DataSource::name);
+    return found == kSources.end() ? nullptr : *found;
+}
+
+std::span<const std::string_view> data_source_names() {
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all;
+        for (const DataSource* source : kSources) all.push_back(source->name);
+        return all;
+    }();
+    return names;
+}
+
+std::vector<std::string_view> data_sources_reading(std::string_view key) {
+    std::vector<std::string_view> names;
+    for (const DataSource* source : kSources) {
+        if (std::ranges::find(source->keys, key) != source->keys.end()) names.push_back(source->name);
+    }
+    return names;
+}
 
 DataSets open_data(const DataOptions& options) {
     DataSets sets = open_source(options);

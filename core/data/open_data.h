@@ -46,8 +46,24 @@ struct DataSets {
     std::vector<std::string> remarks;  ///< what a user may not expect of them, each a warning
 };
 
-/// The sources open_data knows, for the help text and the nearest valid spelling.
+/// A source of data: its row in the table. A new one is a file in files/ or synthetic/, which defines its
+/// row, and the row's name in open_data.cpp.
+struct DataSource {
+    std::string_view name;                   ///< of data.source: "csv"
+    std::string_view what;                   ///< for help: "CSV files"
+    std::span<const std::string_view> keys;  ///< of [data], without "data.", that it reads and not all do
+    std::string_view needs = {};             ///< one of these that must be set, or none
+    std::string_view needed_for = {};        ///< what that one is: "the folder of its files"
+    DataSets (*open)(const DataOptions& options) = nullptr;
+};
+
+std::span<const DataSource* const> data_sources();
+/// Null where there is none of that name.
+const DataSource* find_data_source(std::string_view name);
+/// For the choices of data.source, and the nearest valid spelling.
 std::span<const std::string_view> data_source_names();
+/// The names of those that read data.`key`.
+std::vector<std::string_view> data_sources_reading(std::string_view key);
 
 /// Opens both sets; files are read whole.
 /// Throws DataError (missing, truncated, malformed files; names file, line or offset, what was expected, what

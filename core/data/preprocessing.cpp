@@ -148,7 +148,7 @@ std::vector<double> covariance(const Dataset& set, const std::vector<double>& me
 Preprocessing fit_components(const PreprocessingOptions& options, const Dataset& set) {
     const std::vector<double> mean = means(set);
     const std::size_t n = mean.size();
-    const std::size_t k = options.outputs(n);
+    const std::size_t k = options.output_shape(n).count();
     const SymmetricEigen eigen = symmetric_eigen(covariance(set, mean), n);
     Preprocessing fitted;
     fitted.offset = to_floats(mean);

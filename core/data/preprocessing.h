@@ -25,8 +25,11 @@ std::span<const std::string_view> input_scaling_names();
 struct PreprocessingOptions {
     InputScaling inputs = InputScaling::kNone;
     std::size_t components = 0;  ///< of pca and whiten: how many eigenvectors, largest values first; 0: all
-    /// The network's inputs where samples have `raw`.
-    [[nodiscard]] std::size_t outputs(std::size_t raw) const { return components > 0 ? components : raw; }
+    /// The network's inputs where samples have `raw`: components are no image any more.
+    [[nodiscard]] Shape output_shape(const Shape& raw) const {
+        if (components > 0) return components;
+        return inputs == InputScaling::kPca || inputs == InputScaling::kWhiten ? Shape(raw.count()) : raw;
+    }
     bool operator==(const PreprocessingOptions&) const = default;
 };
 
@@ -61,8 +64,10 @@ class PreprocessedDataset final : public Dataset {
                         std::shared_ptr<const Preprocessing> preprocessing);
 
     [[nodiscard]] std::size_t size() const override { return whole_->size(); }
-    [[nodiscard]] std::size_t input_size() const override { return preprocessing_->output_size(); }
-    [[nodiscard]] std::size_t raw_size() const override { return whole_->raw_size(); }
+    [[nodiscard]] Shape input_shape() const override {
+        return preprocessing_->options.output_shape(whole_->input_shape());
+    }
+    [[nodiscard]] Shape raw_shape() const override { return whole_->raw_shape(); }
     [[nodiscard]] std::size_t classes() const override { return whole_->classes(); }
     [[nodiscard]] std::size_t target_size() const override { return whole_->target_size(); }
     [[nodiscard]] bool has_targets() const override { return whole_->has_targets(); }

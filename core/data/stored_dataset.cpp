@@ -27,24 +27,24 @@ void copy_row(const float* from, float factor, std::span<float> to) {
 
 }  // namespace
 
-StoredDataset::StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
+StoredDataset::StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
                              std::vector<std::int32_t> labels, std::size_t classes, float divisor)
     : StoredDataset(std::move(description),
                     std::make_shared<const Content>(Content{std::move(inputs), std::move(labels)}),
-                    input_size, classes, divisor) {}
+                    input_shape, classes, divisor) {}
 
 StoredDataset::StoredDataset(std::string description, std::shared_ptr<const Content> content,
-                             std::size_t input_size, std::size_t classes, float divisor)
+                             const Shape& input_shape, std::size_t classes, float divisor)
     : description_(std::move(description)),
       content_(std::move(content)),
-      input_size_(input_size),
+      input_shape_(input_shape),
       classes_(classes),
       divisor_(divisor) {
     const std::size_t values = std::visit([](const auto& v) { return v.size(); }, content_->inputs);
-    if (input_size == 0 || classes == 0 || values % input_size != 0 || !(divisor > 0.0F)) {
+    if (input_size() == 0 || classes == 0 || values % input_size() != 0 || !(divisor > 0.0F)) {
         throw std::invalid_argument("stored data set: no inputs, no classes, half a sample or no divisor");
     }
-    size_ = values / input_size;
+    size_ = values / input_size();
     const std::vector<std::int32_t>& labels = content_->labels;
     const bool in_range = std::all_of(labels.begin(), labels.end(), [&](std::int32_t label) {
         return label >= 0 && static_cast<std::size_t>(label) < classes_;
@@ -69,7 +69,7 @@ std::string StoredDataset::computed_digest() const {
     digest.update(fmt::format("{}{} ", bytes ? "bytes" : "float32",
                               divisor_ == 1.0F ? "" : fmt::format("/{}", divisor_)));
     digest.update(std::uint64_t{size_});
-    digest.update(std::uint64_t{input_size_});
+    digest.update(std::uint64_t{input_size()});
     std::visit([&](const auto& values) { digest.update(std::span(values)); }, content_->inputs);
     digest.update(std::uint64_t{content_->labels.size()});
     digest.update(std::span(content_->labels));
@@ -78,7 +78,7 @@ std::string StoredDataset::computed_digest() const {
 
 std::shared_ptr<const Dataset> StoredDataset::divided_by(float divisor) const {
     return std::shared_ptr<const Dataset>(
-        new StoredDataset(description_, content_, input_size_, classes_, divisor));
+        new StoredDataset(description_, content_, input_shape_, classes_, divisor));
 }
 
 void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
@@ -87,7 +87,7 @@ void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targe
     std::visit(
         [&](const auto& values) {
             for (std::size_t i = 0; i < indices.size(); ++i)
-                copy_row(values.data() + indices[i] * input_size_, factor, x.row(i));
+                copy_row(values.data() + indices[i] * input_size(), factor, x.row(i));
         },
         content_->inputs);
     for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = content_->labels[indices[i]];

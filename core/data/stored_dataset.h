@@ -18,13 +18,13 @@ using StoredInputs = std::variant<std::vector<std::uint8_t>, std::vector<float>>
 class StoredDataset final : public Dataset {
   public:
     /// Inputs are read as float(v) * (1.0F / divisor), so that a whole number gives the same bits however it
-    /// was stored. Requires input_size, classes and divisor > 0, inputs of whole samples, and no labels or
+    /// was stored. Requires inputs, classes and divisor > 0, inputs of whole samples, and no labels or
     /// one below `classes` for each. `description` goes without the number of samples, which is appended.
-    StoredDataset(std::string description, StoredInputs inputs, std::size_t input_size,
+    StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
                   std::vector<std::int32_t> labels, std::size_t classes, float divisor);
 
     [[nodiscard]] std::size_t size() const override { return size_; }
-    [[nodiscard]] std::size_t input_size() const override { return input_size_; }
+    [[nodiscard]] Shape input_shape() const override { return input_shape_; }
     [[nodiscard]] std::size_t classes() const override { return classes_; }
     [[nodiscard]] std::size_t target_size() const override { return 0; }
     [[nodiscard]] bool has_targets() const override { return !content_->labels.empty(); }
@@ -40,12 +40,12 @@ class StoredDataset final : public Dataset {
         StoredInputs inputs;
         std::vector<std::int32_t> labels;
     };
-    StoredDataset(std::string description, std::shared_ptr<const Content> content, std::size_t input_size,
+    StoredDataset(std::string description, std::shared_ptr<const Content> content, const Shape& input_shape,
                   std::size_t classes, float divisor);
 
     std::string description_;
     std::shared_ptr<const Content> content_;
-    std::size_t input_size_;
+    Shape input_shape_;
     std::size_t size_ = 0;
     std::size_t classes_;
     float divisor_;

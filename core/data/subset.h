@@ -15,7 +15,7 @@ class Subset final : public Dataset {
     Subset(std::shared_ptr<const Dataset> whole, std::vector<std::uint64_t> indices, std::string name);
 
     [[nodiscard]] std::size_t size() const override { return indices_.size(); }
-    [[nodiscard]] std::size_t input_size() const override { return whole_->input_size(); }
+    [[nodiscard]] Shape input_shape() const override { return whole_->input_shape(); }
     [[nodiscard]] std::size_t classes() const override { return whole_->classes(); }
     [[nodiscard]] std::size_t target_size() const override { return whole_->target_size(); }
     [[nodiscard]] bool has_targets() const override { return whole_->has_targets(); }

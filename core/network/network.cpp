@@ -1,27 +1,16 @@
 #include "core/network/network.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "core/base/number.h"
+#include "core/network/layers/layer_kind.h"
 
 namespace lockstep {
 
 namespace {
-
-std::size_t widest(const NetworkSpec& spec) {
-    return std::ranges::max(spec.layers, {}, &LayerSpec::units).units;
-}
-
-/// What Workspace::dropped holds of each sample, by place.
-std::vector<std::size_t> dropped_widths(const NetworkSpec& spec, Passes passes) {
-    const bool trains = passes == Passes::kTraining;
-    std::vector<std::size_t> widths{trains && spec.input_dropout > 0.0F ? spec.inputs : 0};
-    for (const LayerSpec& layer : spec.layers) {
-        widths.push_back(trains && layer.dropout > 0.0F ? layer.units : 0);
-    }
-    return widths;
-}
 
 NetworkSpec checked(NetworkSpec spec) {
     check(spec);
@@ -30,40 +19,39 @@ NetworkSpec checked(NetworkSpec spec) {
 
 }  // namespace
 
-Workspace::Workspace(const NetworkSpec& spec, std::size_t capacity, Passes passes)
-    : capacity_(capacity), dropped_widths_(dropped_widths(spec, passes)), scratch_(capacity) {
-    for (const LayerSpec& layer : spec.layers) {
-        widths_.push_back(layer.units);
-        outputs_.emplace_back(capacity * layer.units);
-    }
-    for (const std::size_t width : dropped_widths_) dropped_.emplace_back(capacity * width);
-    for (Buffer<float>& delta : deltas_) delta = Buffer<float>(capacity * widest(spec));
-}
-
-Matrix Workspace::output(std::size_t l, std::size_t b) { return {outputs_[l].data(), b, widths_[l]}; }
-
-Matrix Workspace::delta(std::size_t l, std::size_t b) { return {deltas_[l % 2].data(), b, widths_[l]}; }
-
-Matrix Workspace::dropped(std::size_t place, std::size_t b) {
-    return {dropped_[place].data(), b, dropped_widths_[place]};
-}
-
-std::size_t Workspace::bytes(const NetworkSpec& spec, std::size_t capacity, Passes passes) {
-    std::size_t per_sample = 2 * widest(spec) + 1;
-    for (const std::size_t width : dropped_widths(spec, passes)) per_sample += width;
-    for (const LayerSpec& layer : spec.layers) per_sample += layer.units;
-    return saturating_product(capacity, saturating_product(per_sample, sizeof(float)));
-}
-
 Network::Network(NetworkSpec spec, Arithmetic arithmetic)
     : spec_(checked(std::move(spec))), objective_(spec_) {
-    std::size_t inputs = spec_.inputs;
     for (std::size_t l = 0; l < spec_.layers.size(); ++l) {
         LayerSpec layer = spec_.layers[l];
         if (l + 1 == spec_.layers.size()) layer.activation = objective_.layer_activation();
-        layers_.push_back(make_layer(layer, l, inputs, arithmetic, layout_));
-        inputs = layers_.back()->outputs();
+        append_layer(layer, arithmetic);
     }
+}
+
+void Network::append_layer(const LayerSpec& spec, Arithmetic arithmetic) {
+    const std::size_t l = layers_.size();
+    const Shape input = input_shape(l);
+    const std::size_t before = layout_.blocks().size();
+    layout_.count_layer(l);
+    for (const LayerBlock& block : spec.kind->blocks(spec, input)) {
+        layout_.append(fmt::format("layer{}.{}", l, block.name), l, block.rows, block.cols, block.role);
+    }
+    std::vector<ParameterBlock> own(layout_.blocks().begin() + static_cast<std::ptrdiff_t>(before),
+                                    layout_.blocks().end());
+    for (ParameterBlock& block : own) block.offset -= layout_.layer_range(l).first;
+    layers_.push_back(spec.kind->make({.spec = spec,
+                                       .index = l,
+                                       .input = input,
+                                       .output = spec.kind->output_shape(spec, input),
+                                       .arithmetic = arithmetic,
+                                       .blocks = own}));
+}
+
+std::optional<std::size_t> Network::read_below(std::size_t l) const {
+    while (l-- > 0) {
+        if (backward_reads(l)) return l;
+    }
+    return std::nullopt;
 }
 
 void Network::initialise(std::uint64_t seed, ArenaRange range, std::span<float> parameters) const {
@@ -79,7 +67,7 @@ void Network::initialise(std::uint64_t seed, ArenaRange range, std::span<float> 
 
 void Network::pack(std::span<const float> parameters) {
     WholeArena arena(layout_, parameters);
-    for_each_layer(arena, layers_.size(), [this](std::size_t l, auto run) { pack_layer(l, run); });
+    for_each_layer(arena, layout_, [this](std::size_t l, auto run) { pack_layer(l, run); });
 }
 
 std::size_t Network::packed_bytes() const {
@@ -103,9 +91,9 @@ Matrix Network::forward(ParameterSource& parameters, ConstMatrix x, Workspace& w
     work.set_dropping(draw != nullptr);
     ConstMatrix input = draw == nullptr ? x : thinned(x, 0, work, *draw);
     Matrix output;
-    for_each_layer(parameters, layers_.size(), [&](std::size_t l, std::span<const float> own) {
+    for_each_layer(parameters, layout_, [&](std::size_t l, std::span<const float> own) {
         output = work.output(l, x.rows);
-        layers_[l]->forward(own, input, output);
+        layers_[l]->forward(own, input, output, work.state(l, x.rows));
         input = draw == nullptr ? output : thinned(output, l + 1, work, *draw);
     });
     return output;
@@ -119,34 +107,38 @@ void Network::evaluate(const Targets& targets, std::size_t b, Workspace& work,
 
 void Network::backward(ParameterSource& parameters, ConstMatrix x, std::size_t leaf,
                        std::span<const std::size_t> node_samples, Workspace& work, GradientSink& sink) const {
-    for (std::size_t l = layers_.size(); l-- > 0;) {
+    for (std::size_t l = layers_.size(); l-- > lowest();) {
         // What the layer below gave, and what dropout left of it, which this layer read.
         const ConstMatrix below = l == 0 ? x : ConstMatrix(work.output(l - 1, x.rows));
         const bool thin = work.dropping() && dropout_rate(l) > 0.0F;
         const ConstMatrix input = thin ? ConstMatrix(work.dropped(l, x.rows)) : below;
         const ConstMatrix delta = work.delta(l, x.rows);
+        const Matrix state = work.state(l, x.rows);
         std::span<const float> own;
         const auto fetch = [&] {
-            own = parameters.layer(l, l > 0 && backward_reads(l - 1) ? std::optional(l - 1) : std::nullopt);
+            if (has_parameters(l)) own = parameters.layer(l, read_below(l));
         };
         const bool early = layers_[l]->gradient_reads_parameters();
         if (early) fetch();
+        layers_[l]->begin_backward(own, input, delta, state);
         std::size_t first = 0;
-        for (std::size_t n = 0; n < node_samples.size(); ++n) {
+        for (std::size_t n = 0; n < node_samples.size() && has_parameters(l); ++n) {
             const std::span<float> gradient = sink.gradient(l, n);
             layers_[l]->parameter_gradient(own, input.row_range(first, node_samples[n]),
-                                           delta.row_range(first, node_samples[n]), leaf, gradient);
+                                           delta.row_range(first, node_samples[n]),
+                                           state.row_range(first, node_samples[n]), leaf, gradient);
             clear_gaps(l, gradient);
             first += node_samples[n];
         }
-        sink.gradient_done(l);
-        if (l > 0) {
+        if (has_parameters(l)) sink.gradient_done(l);
+        if (l > lowest()) {
             if (!early) fetch();
             const Matrix delta_below = work.delta(l - 1, x.rows);
-            layers_[l]->input_delta(own, delta, input, layers_[l - 1]->activation(), below, delta_below);
+            layers_[l]->input_delta(own, delta, input, state, layers_[l - 1]->activation(), below,
+                                    delta_below);
             if (thin) mask_dropped(dropout_rate(l), input, delta_below);
         }
-        sink.layer_done(l);
+        if (has_parameters(l)) sink.layer_done(l);
     }
 }
 

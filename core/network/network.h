@@ -4,56 +4,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "core/arithmetic/arithmetic.h"
 #include "core/arithmetic/dropout.h"
-#include "core/base/buffer.h"
 #include "core/network/gradient_sink.h"
 #include "core/network/layers/layer.h"
 #include "core/network/network_spec.h"
 #include "core/network/objective.h"
 #include "core/network/parameter_layout.h"
 #include "core/network/parameter_source.h"
+#include "core/network/workspace.h"
 
 namespace lockstep {
-
-/// What a workspace is for: training, or forward passes alone, which drop out nothing.
-enum class Passes { kTraining, kForward };
-
-/// The values that live while a batch goes through a network: every layer's outputs and two layers' deltas,
-/// and for training a second copy of the outputs that dropout silences some of. Allocated once, for up to
-/// `capacity` samples.
-class Workspace {
-  public:
-    Workspace(const NetworkSpec& spec, std::size_t capacity, Passes passes = Passes::kTraining);
-
-    [[nodiscard]] std::size_t capacity() const { return capacity_; }
-    /// Outputs of layer l for the first b samples: (b, outputs of l).
-    [[nodiscard]] Matrix output(std::size_t l, std::size_t b);
-    /// Deltas of layer l; shares memory with the deltas of the layers l ± 2.
-    [[nodiscard]] Matrix delta(std::size_t l, std::size_t b);
-    /// What the layer at that place reads where dropout is at work: place 0 for the network's inputs, 1 + l
-    /// for the outputs of layer l; empty where nothing is dropped.
-    [[nodiscard]] Matrix dropped(std::size_t place, std::size_t b);
-    /// Whether the last forward pass dropped out what the workspace has room for.
-    [[nodiscard]] bool dropping() const { return dropping_; }
-    void set_dropping(bool dropping) { dropping_ = dropping; }
-    [[nodiscard]] std::span<float> scratch() { return scratch_.span(); }
-    /// What a workspace of that capacity will hold, before it is made.
-    static std::size_t bytes(const NetworkSpec& spec, std::size_t capacity,
-                             Passes passes = Passes::kTraining);
-
-  private:
-    std::size_t capacity_;
-    std::vector<std::size_t> widths_;  // outputs of each layer
-    std::vector<Buffer<float>> outputs_;
-    std::vector<std::size_t> dropped_widths_;  // (1 + layers), 0 where nothing is dropped
-    std::vector<Buffer<float>> dropped_;       // (1 + layers)
-    bool dropping_ = false;
-    Buffer<float> deltas_[2];
-    Buffer<float> scratch_;
-};
 
 /// A run of consecutive samples whose gradient is one node of the leaf tree, and where that gradient goes.
 struct NodeGradient {
@@ -69,13 +34,20 @@ class Network {
     [[nodiscard]] const NetworkSpec& spec() const { return spec_; }
     [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
     [[nodiscard]] const Objective& objective() const { return objective_; }
-    [[nodiscard]] std::size_t inputs() const { return spec_.inputs; }
-    [[nodiscard]] std::size_t outputs() const { return spec_.layers.back().units; }
+    [[nodiscard]] std::size_t inputs() const { return spec_.inputs.count(); }
+    [[nodiscard]] std::size_t outputs() const { return layers_.back()->outputs(); }
     [[nodiscard]] std::size_t layer_count() const { return layers_.size(); }
-    /// Whether a backward pass reads the parameters of layer l: for its own gradient, or for the delta of the
-    /// layer below, which nobody asks of the first one.
+    [[nodiscard]] const Layer& layer(std::size_t l) const { return *layers_[l]; }
+    /// What layer l receives.
+    [[nodiscard]] const Shape& input_shape(std::size_t l) const {
+        return l == 0 ? spec_.inputs : layers_[l - 1]->output_shape();
+    }
+    /// The first layer that has parameters: a backward pass ends there.
+    [[nodiscard]] std::size_t lowest() const { return layout_.blocks().front().layer; }
+    /// Whether a backward pass reads parameters of layer l: for its own gradient, or for the delta of the
+    /// layer below, which nobody asks of the lowest one.
     [[nodiscard]] bool backward_reads(std::size_t l) const {
-        return l > 0 || layers_[l]->gradient_reads_parameters();
+        return has_parameters(l) && (l > lowest() || layers_[l]->gradient_reads_parameters());
     }
 
     /// Draws the first parameters of `range`. Shape: parameters (range.count).
@@ -128,6 +100,10 @@ class Network {
     [[nodiscard]] float dropout_rate(std::size_t place) const {
         return place == 0 ? spec_.input_dropout : spec_.layers[place - 1].dropout;
     }
+    [[nodiscard]] bool has_parameters(std::size_t l) const { return layout_.layer_range(l).count > 0; }
+    void append_layer(const LayerSpec& spec, Arithmetic arithmetic);
+    /// The layer that a backward pass asks for after layer l.
+    [[nodiscard]] std::optional<std::size_t> read_below(std::size_t l) const;
     void clear_gaps(std::size_t layer, std::span<float> gradient) const;
 
     NetworkSpec spec_;

@@ -3,6 +3,7 @@
 
 #include "core/network/learner.h"
 #include "core/network/network.h"
+#include "core/network/workspace.h"
 
 namespace lockstep {
 
@@ -10,7 +11,7 @@ namespace lockstep {
 class NetworkScorer : public Scorer {
   public:
     NetworkScorer(const Network& network, std::size_t capacity)
-        : network_(network), work_(network.spec(), capacity, Passes::kForward) {}
+        : network_(network), work_(network, capacity, Passes::kForward) {}
 
     [[nodiscard]] std::size_t capacity() const override { return work_.capacity(); }
     [[nodiscard]] bool counts_correct() const override { return network_.objective().counts_correct(); }
@@ -29,7 +30,7 @@ class NetworkLearner : public Learner {
   public:
     /// For passes over up to `capacity` samples. Throws ConfigError as Network does.
     NetworkLearner(const NetworkSpec& spec, Arithmetic arithmetic, std::size_t capacity)
-        : network_(spec, arithmetic), work_(spec, capacity) {}
+        : network_(spec, arithmetic), work_(network_, capacity) {}
 
     [[nodiscard]] const ParameterLayout& layout() const override { return network_.layout(); }
     [[nodiscard]] std::size_t layer_count() const override { return network_.layer_count(); }

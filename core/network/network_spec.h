@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "core/arithmetic/activation.h"
+#include "core/base/shape.h"
 
 namespace lockstep {
+
+struct LayerKind;
 
 /// How a layer's weights are drawn; biases start at 0, or are drawn as the weights are. Uniform in [−w, w]:
 ///   kHe      w = √(6 / inputs)              He et al., ICCV 2015 (for ReLU)
@@ -28,8 +31,9 @@ enum class Initialiser { kHe, kGlorot, kLecun, kUniform, kHeNormal, kGlorotNorma
 
 /// The output neurons' function is the layer's element-wise activation, or softmax over the whole row.
 struct LayerSpec {
-    std::string kind = "dense";  ///< or "distance", whose potentials are ‖x − w‖
-    std::size_t units = 0;
+    const LayerKind* kind = nullptr;  ///< its row of layers/layer_kind.h
+    std::size_t units = 0;            ///< where the kind reads it; what comes out is output_shapes()'s to say
+    std::vector<double> numbers;      ///< of the kind's own keys, in the order of LayerKind::numbers
     Activation activation;
     bool softmax = false;
     Initialiser initialiser = Initialiser::kGlorot;
@@ -71,7 +75,7 @@ struct TargetCoding {
 };
 
 struct NetworkSpec {
-    std::size_t inputs = 0;
+    Shape inputs;  ///< models keep their count
     std::vector<LayerSpec> layers;
     Loss loss = Loss::kCrossEntropy;
     TargetCoding coding;  ///< concerns the error alone, models do not keep it
@@ -84,17 +88,17 @@ struct NetworkSpec {
     bool operator==(const NetworkSpec&) const = default;
 };
 
-/// Reads "dense units=800 activation=relu init=he": the kind, then attributes in any order.
-/// activation: identity, relu, sigmoid, tanh, step, saturated, softmax; with amplitude= (tanh) and steepness=
-/// (sigmoid, tanh). Of the kind distance: gaussian (the default) with width=, or identity; init: uniform (the
-/// default), normal or constant, of scale 1 where none is given.
-/// init: he, glorot, lecun, uniform, he_normal, glorot_normal, normal, constant; by default he for relu, else
-/// glorot; scale= for uniform, normal and constant. bias_init, of dense layers: zero (the default), or
-/// weights, drawn as the weights are. dropout: from 0, below 1.
+/// Reads "dense units=800 activation=relu init=he": the kind, then those attributes that its row of
+/// layers/layer_kind.h and its activation's row read, in any order.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
 LayerSpec parse_layer(std::string_view text);
 /// The text that parse_layer reads back as the same specification.
 std::string to_string(const LayerSpec& layer);
+
+/// What each layer puts out, first to last. Throws ConfigError where one cannot stand where it does.
+std::vector<Shape> output_shapes(const NetworkSpec& spec);
+/// What the last one puts out. Requires a layer.
+Shape output_shape(const NetworkSpec& spec);
 
 /// The losses' names, in the order of the enumeration.
 std::span<const std::string_view> loss_names();
@@ -102,8 +106,9 @@ std::span<const std::string_view> loss_names();
 Loss parse_loss(std::string_view text);
 std::string to_string(Loss loss);
 
-/// Throws ConfigError where the layers do not go together: no layer, softmax before the last one, an output
-/// function the loss has no use for, dropout of the outputs themselves.
+/// Throws ConfigError where the layers do not go together: no layer, or none with parameters, softmax before
+/// the last one, an output function the loss has no use for, dropout of the outputs themselves; and, where
+/// the inputs are known, layers that cannot stand behind each other.
 void check(const NetworkSpec& spec);
 
 }  // namespace lockstep

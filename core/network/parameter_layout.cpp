@@ -24,6 +24,7 @@ void ParameterLayout::append(std::string name, std::size_t layer, std::size_t ro
     }
     if (!blocks_.empty() && layer < blocks_.back().layer)
         throw Error(ExitCode::kInternal, fmt::format("{}: layers must be appended in order", name));
+    count_layer(layer);
     while (first_block_.size() <= layer) first_block_.push_back(blocks_.size());
     blocks_.push_back({std::move(name), layer, rows, cols, arena_size_, role});
     arena_size_ += (rows * cols + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine;

@@ -1,6 +1,7 @@
 // Where each layer's parameters lie in the flat arena that holds them all.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -54,6 +55,8 @@ class ParameterLayout {
     /// where the arena would not fit the address space.
     void append(std::string name, std::size_t layer, std::size_t rows, std::size_t cols,
                 ParameterRole role = ParameterRole::kWeight);
+    /// Counts a layer in, whether or not it has blocks.
+    void count_layer(std::size_t layer) { layer_count_ = std::max(layer_count_, layer + 1); }
 
     [[nodiscard]] const std::vector<ParameterBlock>& blocks() const { return blocks_; }
     /// Those of one layer; none for a layer without parameters.
@@ -62,8 +65,7 @@ class ParameterLayout {
     [[nodiscard]] std::size_t arena_size() const { return arena_size_; }
     /// Parameters, the gaps not included.
     [[nodiscard]] std::size_t parameter_count() const;
-    /// Layers up to the last one that has parameters.
-    [[nodiscard]] std::size_t layer_count() const { return blocks_.empty() ? 0 : blocks_.back().layer + 1; }
+    [[nodiscard]] std::size_t layer_count() const { return layer_count_; }
     /// The run of the arena that a layer's blocks occupy; empty for a layer without parameters.
     [[nodiscard]] ArenaRange layer_range(std::size_t layer) const;
     /// The layer whose run holds that element. Requires element < arena_size(). Cost: a binary search.
@@ -73,6 +75,7 @@ class ParameterLayout {
     std::vector<ParameterBlock> blocks_;
     std::vector<std::size_t> first_block_;  // (layers) of each layer, or, where it has none, of the next
     std::size_t arena_size_ = 0;
+    std::size_t layer_count_ = 0;
 };
 
 }  // namespace lockstep

@@ -19,7 +19,7 @@ class ParameterSource {
 
     /// The layer's run of the arena, to be read until the next call. `next`: the layer that will be asked for
     /// next, so that it can be fetched meanwhile; none at a pass's end. May be collective: then all ranks ask
-    /// for the same layers in the same order.
+    /// for the same layers in the same order. Layers without parameters are not asked for.
     virtual std::span<const float> layer(std::size_t layer, std::optional<std::size_t> next) = 0;
 };
 
@@ -38,11 +38,23 @@ class WholeArena : public ParameterSource {
     std::span<const float> arena_;
 };
 
-/// Calls visit(l, the layer's run) for the layers 0 to count - 1, with the next one being fetched meanwhile.
+/// Calls visit(l, the layer's run) for all layers in their order, with the next one being fetched meanwhile.
+/// A layer without parameters has an empty run, which the source is not asked for.
 template <class Visit>
-void for_each_layer(ParameterSource& source, std::size_t count, const Visit& visit) {
+void for_each_layer(ParameterSource& source, const ParameterLayout& layout, const Visit& visit) {
+    const std::size_t count = layout.layer_count();
+    const auto with_parameters = [&](std::size_t l) {
+        while (l < count && layout.layer_range(l).count == 0) ++l;
+        return l;
+    };
+    std::size_t next = with_parameters(0);
     for (std::size_t l = 0; l < count; ++l) {
-        visit(l, source.layer(l, l + 1 < count ? std::optional(l + 1) : std::nullopt));
+        if (l < next) {
+            visit(l, std::span<const float>());
+            continue;
+        }
+        next = with_parameters(l + 1);
+        visit(l, source.layer(l, next < count ? std::optional(next) : std::nullopt));
     }
 }
 

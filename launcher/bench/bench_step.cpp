@@ -84,10 +84,12 @@ struct StepTimes {
 void check_memory(const BenchInput& input, const NetworkSpec& spec, const ReplicaOptions& options,
                   std::size_t ranks) {
     const auto machine = static_cast<double>(machine_memory_bytes());
-    const std::size_t arena = Network(spec, parse_arithmetic(input.arithmetic)).layout().arena_size();
-    const double values = static_cast<double>(options.bounds.samples) * static_cast<double>(spec.inputs);
+    const Network trial(spec, parse_arithmetic(input.arithmetic));
+    const std::size_t arena = trial.layout().arena_size();
+    const double values =
+        static_cast<double>(options.bounds.samples) * static_cast<double>(spec.inputs.count());
     const double batch =
-        values * sizeof(float) + static_cast<double>(Workspace::bytes(spec, options.bounds.piece_samples));
+        values * sizeof(float) + static_cast<double>(Workspace::bytes(trial, options.bounds.piece_samples));
     const double network = 3.0 * static_cast<double>(arena) * sizeof(float);
     if (batch + network <= machine) return;
     throw ConfigError(
@@ -114,11 +116,11 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
                                   spec, parse_arithmetic(input.arithmetic), options.bounds.piece_samples);
                           }),
                     options);
-    const BenchSamples data =
-        agree(comm, [&] { return BenchSamples(work.shard, spec.inputs, spec.layers.back().units); });
+    const BenchSamples data = agree(
+        comm, [&] { return BenchSamples(work.shard, spec.inputs.count(), output_shape(spec).count()); });
     // All in one piece.
     const ReadSamples read = [&](std::size_t, std::size_t count) {
-        return Samples{{data.x.data(), count, spec.inputs}, {data.labels, {}}};
+        return Samples{{data.x.data(), count, spec.inputs.count()}, {data.labels, {}}};
     };
 
     StepTimes times;

@@ -36,7 +36,7 @@ struct Checked {
 std::vector<std::uint64_t> chosen_samples(const Network& network, std::span<const float> parameters,
                                           const Dataset& set, std::size_t count) {
     SampleReader reader(set, count);
-    Workspace work(network.spec(), count);
+    Workspace work(network, count);
     const std::vector<std::size_t> kept =
         samples_off_kinks(network, parameters, reader.read_run(0, count).x, work);
     return {kept.begin(), kept.end()};
@@ -60,7 +60,7 @@ Checked check(const CommandInput& input, const Network& network, std::span<const
         .blocks = {}};
     SampleReader reader(set, indices.size());
     const Samples samples = reader.read(indices);
-    Workspace work(network.spec(), indices.size());
+    Workspace work(network, indices.size());
     std::vector<SampleMetrics> metrics(indices.size());
     Buffer<float> gradient(network.layout().arena_size());
     const NodeGradient node{indices.size(), gradient.span()};

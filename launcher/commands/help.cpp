@@ -17,7 +17,7 @@ std::string flag_line(std::string_view name, std::string_view help) {
 }
 
 std::string key_help(const OptionSpec& spec) {
-    std::string text(spec.help);
+    std::string text = help_of(spec);
     if (spec.kind != OptionKind::kText && spec.kind != OptionKind::kLayer) text += "; " + rule_text(spec);
     if (spec.required) {
         return fmt::format("{} (required{}{})", text, spec.repeated ? ", repeated in order" : "",

@@ -69,8 +69,10 @@ Digest128 from_trailer(const Trailer& trailer) {
 /// that an attribute that comes later needs no new version.
 template <class Archive>
 void transfer(Archive& archive, ModelRecord& record, std::vector<std::string>& layers, std::string& loss) {
-    archive& record.network.inputs& layers& loss& record.data_source& record.classes& record.seed& record
-        .step& record.epoch& record.optimizer& record.lockstep_version& record.parameters;
+    std::size_t inputs = record.network.inputs.count();
+    archive& inputs& layers& loss& record.data_source& record.classes& record.seed& record.step& record
+        .epoch& record.optimizer& record.lockstep_version& record.parameters;
+    if (inputs != record.network.inputs.count()) record.network.inputs = inputs;
 }
 
 constexpr std::string_view kScale = " scale=";
@@ -129,7 +131,7 @@ void transfer(Archive& archive, Preprocessing& preprocessing) {
 bool is_whole(const Preprocessing& preprocessing, const NetworkSpec& network) {
     const std::size_t outputs = preprocessing.output_size();
     const bool square = preprocessing.rotation.empty() && preprocessing.raw_size() == outputs;
-    return outputs == network.inputs &&
+    return outputs == network.inputs.count() &&
            (square || preprocessing.rotation.size() == preprocessing.raw_size() * outputs);
 }
 
@@ -341,7 +343,7 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
         }
     };
     attempt([&] { writer.emplace(path, std::move(record), layout); });
-    for_each_layer(parameters, layout.layer_count(), [&](std::size_t, std::span<const float> layer) {
+    for_each_layer(parameters, layout, [&](std::size_t, std::span<const float> layer) {
         attempt([&] { writer->write(std::as_bytes(layer)); });
     });
     attempt([&] { writer->commit(); });
@@ -405,8 +407,8 @@ void check_fits(const std::filesystem::path& path, const ModelRecord& record, co
         record.preprocessing ? record.preprocessing->options : PreprocessingOptions{};
     if (fitted.inputs != preprocessing.inputs) fail(text(fitted), text(preprocessing));
     const NetworkSpec& made_for = record.network;
-    if (made_for.inputs != network.inputs) {
-        fail(fmt::format("{} inputs", made_for.inputs), fmt::format("{}", network.inputs));
+    if (made_for.inputs.count() != network.inputs.count()) {
+        fail(fmt::format("{} inputs", made_for.inputs.count()), fmt::format("{}", network.inputs.count()));
     }
     if (made_for.layers.size() != network.layers.size()) {
         fail(fmt::format("{} layers", made_for.layers.size()), fmt::format("{}", network.layers.size()));

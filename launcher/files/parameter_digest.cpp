@@ -6,7 +6,7 @@ namespace lockstep {
 
 std::vector<LayerDigest> parameter_digests(const ParameterLayout& layout, ParameterSource& parameters) {
     std::vector<LayerDigest> digests;
-    for_each_layer(parameters, layout.layer_count(), [&](std::size_t layer, std::span<const float> values) {
+    for_each_layer(parameters, layout, [&](std::size_t layer, std::span<const float> values) {
         if (!values.empty()) digests.push_back({fmt::format("layer{}", layer), digest_of(values)});
     });
     return digests;

@@ -21,6 +21,7 @@ class Filler {
 
     void begin_layer(const std::string& text, const std::string& where) {
         finish_layer(where);
+        skip_layers_without_parameters();
         if (text != fmt::format("layer {}", next_layer_) || next_layer_ == network_.layer_count()) {
             throw DataError(fmt::format(
                 "{}: expected {}, found '{}'", where,
@@ -64,6 +65,7 @@ class Filler {
 
     std::vector<float> finish() {
         finish_layer(path_.string());
+        skip_layers_without_parameters();
         if (next_layer_ < network_.layer_count()) {
             throw DataError(fmt::format("{}: ends after {} layers, but the network has {}", path_.string(),
                                         next_layer_, network_.layer_count()));
@@ -72,6 +74,12 @@ class Filler {
     }
 
   private:
+    /// Of these the file says nothing.
+    void skip_layers_without_parameters() {
+        while (next_layer_ < network_.layer_count() && network_.layout().layer_range(next_layer_).count == 0)
+            ++next_layer_;
+    }
+
     void finish_layer(const std::string& where) const {
         if (next_layer_ == 0 || neuron_ == weight_.cols) return;
         throw DataError(fmt::format("{}: layer {} ends after {} neurons, but has {}", where, next_layer_ - 1,

@@ -8,12 +8,13 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "core/network/layers/layer_kind.h"
 #include "launcher/options/config_stopping.h"
 #include "launcher/options/duration.h"
 #include "launcher/options/option_refusals.h"
+#include "launcher/options/options_table.h"
 #include "launcher/train/data_advice.h"
 #include "launcher/train/thread_advice.h"
-#include "launcher/options/options_table.h"
 
 namespace lockstep {
 
@@ -123,6 +124,17 @@ TargetCoding make_coding(const ResolvedOptions& options, Loss loss) {
     return coding;
 }
 
+/// check(network), with the place of its last layer.
+void check_network(const ResolvedOptions& options, const NetworkSpec& network) {
+    const OptionValue& last = options.at("network.layer").values.back();
+    try {
+        check(network);
+    } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("{}: network.layer = {} with {}: {}", last.origin, last.text,
+                                      options.place("network.loss"), error.what()));
+    }
+}
+
 NetworkSpec make_network(const ResolvedOptions& options) {
     const std::vector<OptionValue>& layers = options.at("network.layer").values;
     NetworkSpec network;
@@ -139,12 +151,7 @@ NetworkSpec make_network(const ResolvedOptions& options) {
     network.dropout_by_step = options.text("network.dropout_draw") == "step";
     refuse_without(options, "network.dropout_draw", network.drops_out(),
                    "dropout= of a layer or network.input_dropout");
-    try {
-        check(network);
-    } catch (const ConfigError& error) {
-        throw ConfigError(fmt::format("{}: network.layer = {} with {}: {}", layers.back().origin,
-                                      layers.back().text, options.place("network.loss"), error.what()));
-    }
+    check_network(options, network);
     return network;
 }
 
@@ -165,7 +172,7 @@ void refuse_steps(const ResolvedOptions& options, const NetworkSpec& network) {
     if (options.text("training.epochs") == "0" && options.text("training.max_steps") == "0") return;
     const std::vector<OptionValue>& layers = options.at("network.layer").values;
     for (std::size_t l = 0; l < layers.size(); ++l) {
-        if (network.layers[l].activation.kind != ActivationKind::kStep) continue;
+        if (row_of(network.layers[l].activation.kind).descends) continue;
         throw ConfigError(fmt::format(
             "{}: network.layer = {}: a unit step has no derivative to descend by; train one layer with "
             "network.loss = perceptron, choose sigmoid, or set training.epochs = 0 to use given weights",
@@ -365,45 +372,30 @@ LearningRateOptions make_learning_rate(const ResolvedOptions& options) {
     return rate;
 }
 
-void refuse_data_keys(const ResolvedOptions& options, std::string_view sources,
-                      std::initializer_list<std::string_view> keys) {
-    for (const std::string_view key : keys) {
-        // A variable may be set once for all configurations, whether or not this one reads it.
-        if (!options.given(key) || options.at(key).values.front().origin.starts_with("variable ")) continue;
-        throw ConfigError(fmt::format("{}: belongs to data.source = {}, but {} is chosen; remove the key",
-                                      options.place(key), sources, options.text("data.source")));
-    }
+/// "mnist, csv or letters".
+std::string either(const std::vector<std::string_view>& words) {
+    if (words.size() < 2) return fmt::format("{}", fmt::join(words, ""));
+    const std::span<const std::string_view> but_last(words.data(), words.size() - 1);
+    return fmt::format("{} or {}", fmt::join(but_last, ", "), words.back());
 }
 
 void check_data_keys(const ResolvedOptions& options) {
-    const std::string& source = options.text("data.source");
-    const bool from_files = source == "mnist" || source == "csv";
-    if (source == "table") {
-        refuse_data_keys(options, "alvinn, sine, xor, letters or oaks", {"data.seed"});
-        refuse_data_keys(options, "mnist, csv, alvinn, sine, letters or oaks",
-                         {"data.train_samples", "data.test_samples"});
-        if (options.text("data.table").empty()) {
-            throw ConfigError("data.source = table needs its file; set data.table");
-        }
-    } else {
-        refuse_data_keys(options, "table", {"data.table"});
+    const DataSource& source = *find_data_source(options.text("data.source"));
+    for (const ResolvedOption& option : options.all()) {
+        const std::string_view key = option.key;
+        if (!key.starts_with("data.") || !options.given(key)) continue;
+        const auto readers = data_sources_reading(key.substr(5));
+        if (readers.empty() || std::ranges::find(readers, source.name) != readers.end()) continue;
+        // A variable may be set once for all configurations, whether or not this one reads it.
+        if (option.values.front().origin.starts_with("variable ")) continue;
+        throw ConfigError(fmt::format("{}: belongs to data.source = {}, but {} is chosen; remove the key",
+                                      options.place(key), either(readers), source.name));
     }
-    if (source != "mnist") refuse_data_keys(options, "mnist", {"data.prefix"});
-    if (source != "csv") {
-        refuse_data_keys(
-            options, "csv",
-            {"data.train_vectors", "data.train_labels", "data.test_vectors", "data.test_labels"});
-    }
-    if (from_files) {
-        refuse_data_keys(options, "alvinn, sine, xor, letters or oaks", {"data.seed"});
-        if (options.text("data.dir").empty()) {
-            throw ConfigError(
-                fmt::format("data.source = {} needs the folder of its files; set data.dir, --data.dir or "
-                            "LOCKSTEP_DATA_DIR",
-                            source));
-        }
-    } else {
-        refuse_data_keys(options, "mnist or csv", {"data.dir", "data.classes", "data.scale"});
+    if (source.needs.empty()) return;
+    const std::string needed = fmt::format("data.{}", source.needs);
+    if (options.text(needed).empty()) {
+        throw ConfigError(fmt::format("data.source = {} needs {}; set {}, --{} or {}", source.name,
+                                      source.needed_for, needed, needed, variable_name(needed)));
     }
 }
 
@@ -481,8 +473,8 @@ Config make_config(const ResolvedOptions& options) {
 NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
                                const Dataset& test) {
     NetworkSpec network = config.network;
-    network.inputs = config.preprocessing.outputs(train.input_size());
-    if (network.inputs > train.input_size()) {
+    network.inputs = config.preprocessing.output_shape(train.input_shape());
+    if (network.inputs.count() > train.input_size()) {
         throw ConfigError(fmt::format("{}: samples have {} inputs; choose at most {}, or 0 for all",
                                       options.place("preprocessing.components"), train.input_size(),
                                       train.input_size()));
@@ -500,8 +492,12 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
                                       options.place(key), train.description()));
     }
 
-    const OptionValue& last = options.at("network.layer").values.back();
-    const std::size_t outputs = network.layers.back().units;
+    // The layer that says how many there are.
+    const std::vector<OptionValue>& layers = options.at("network.layer").values;
+    std::size_t counting = layers.size() - 1;
+    while (counting > 0 && !network.layers[counting].kind->units) --counting;
+    const OptionValue& last = layers[counting];
+    const std::size_t outputs = output_shape(network).count();
     const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
     if (outputs != wanted) {
         throw ConfigError(fmt::format(
@@ -509,13 +505,14 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
             last.origin, last.text, outputs, train.description(), wanted,
             train.classes() > 0 ? "classes" : "target values", wanted, label_range_advice(train)));
     }
+    check_network(options, network);
     if (network.layers.back().softmax && train.classes() == 0) {
         throw ConfigError(
             fmt::format("{}: network.layer = {}: softmax outputs need classes, but {} has real targets",
                         last.origin, last.text, train.description()));
     }
     // Its constructor refuses inputs that are no images.
-    if (config.augmentation.any()) Augmenter(config.augmentation, train.raw_size(), 0);
+    if (config.augmentation.any()) Augmenter(config.augmentation, train.raw_shape(), 0);
     const std::size_t batch = config.training.global_batch;
     if (batch != kWholeSet && batch > train.size()) {
         throw ConfigError(fmt::format("{}: is more than the {} training samples; choose at most {}, or all",

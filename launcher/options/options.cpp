@@ -229,7 +229,7 @@ ResolvedOptions resolve_options(const OptionSources& sources) {
             if (spec.required && (spec.unless.empty() || !has_value(spec.unless, all_given))) {
                 throw ConfigError(fmt::format(
                     "{} is not given; it is {}: {}. Set it in {}, or by --{}", spec.key, rule_text(spec),
-                    spec.help,
+                    help_of(spec),
                     sources.config_file.empty() ? "the configuration file" : sources.config_file.string(),
                     spec.key));
             }

@@ -14,7 +14,7 @@
 #include "core/base/spelling.h"
 #include "core/data/open_data.h"
 #include "core/data/preprocessing.h"
-#include "core/network/network_spec.h"
+#include "core/network/layers/layer_kind.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 #include "launcher/options/duration.h"
@@ -77,30 +77,30 @@ constexpr OptionSpec path(std::string_view key, std::string_view help) {
 const std::array kTable{
     OptionSpec{.key = "data.source",
                .kind = kChoice,
-               .help = "which samples: MNIST's files, CSV files, a small table as text, or a synthetic set",
+               .help = "which samples",
                .choices = data_source_names(),
                .required = true},
-    path("data.dir", "mnist, csv: the folder of the files"),
+    path("data.dir", "the folder of the files"),
     OptionSpec{.key = "data.prefix",
-               .help = "mnist: what the names of the four files begin with, as emnist-letters-, where "
+               .help = "what the names of the four files begin with, as emnist-letters-, where "
                        "data.dir holds several sets; empty: MNIST's own names, or the only set"},
     OptionSpec{.key = "data.scale",
                .default_text = "auto",
                .help =
-                   "mnist, csv: what inputs are divided by, a number or none; auto: 255 where all of the "
+                   "what inputs are divided by, a number or none; auto: 255 where all of the "
                    "training set are whole numbers from 0 to 255 and one is above 1, and for IDX files of "
                    "bytes, else none. A model remembers it, and eval and predict do as it says"},
-    path("data.train_vectors", "csv: file in data.dir; empty: the only *_train_vectors.csv"),
-    path("data.train_labels", "csv: file in data.dir; empty: the only *_train_labels.csv"),
-    path("data.test_vectors", "csv: file in data.dir; empty: the only *_test_vectors.csv"),
-    path("data.test_labels", "csv: file in data.dir; empty: the only *_test_labels.csv"),
-    path("data.table", "table: the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    path("data.train_vectors", "file in data.dir; empty: the only *_train_vectors.csv"),
+    path("data.train_labels", "file in data.dir; empty: the only *_train_labels.csv"),
+    path("data.test_vectors", "file in data.dir; empty: the only *_test_vectors.csv"),
+    path("data.test_labels", "file in data.dir; empty: the only *_test_labels.csv"),
+    path("data.table", "the file, a sample a line as in 0 1 : 1; training and test set at once"),
     whole("data.classes", "0", 0, kMostWhole,
-          "mnist, csv: labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
+          "labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,
-          "synthetic: how many to draw; files: read at most so many; 0: the source's own number"),
+          "how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),
-    whole("data.seed", "1", 0, kMostSeed, "synthetic sets: what the samples are drawn from"),
+    whole("data.seed", "1", 0, kMostSeed, "what the samples are drawn from"),
     OptionSpec{.key = "data.split",
                .default_text = "none",
                .help =
@@ -108,7 +108,8 @@ const std::array kTable{
                    "60/20/20 also into a test part, in place of the source's test set"},
     whole("data.split_seed", "1", 0, kMostSeed, "what data.split is drawn from"),
 
-    whole("augmentation.width", "0", 0, 1 << 20, "pixels of an image's row; 0: the images are square"),
+    whole("augmentation.width", "0", 0, 1 << 20,
+          "pixels of an image's row; 0: as the data say, or the images are square"),
     OptionSpec{.key = "augmentation.shift",
                .kind = kReal,
                .default_text = "0",
@@ -169,11 +170,7 @@ const std::array kTable{
 
     OptionSpec{.key = "network.layer",
                .kind = kLayer,
-               .help = "a layer, first to last: dense|distance units=N "
-                       "[activation=identity|relu|sigmoid|tanh|step|saturated|softmax, of distances "
-                       "gaussian|identity] [amplitude=a] [steepness=b] [width=s] "
-                       "[init=he|glorot|lecun|uniform|he_normal|glorot_normal|normal|constant] [scale=s] "
-                       "[bias_init=zero|weights] [dropout=share of its outputs]",
+               .help = "a layer, first to last",
                .required = true,
                .repeated = true,
                .unless = "network.digraph"},
@@ -509,6 +506,20 @@ std::span<const OptionSpec> option_table() { return kTable; }
 const OptionSpec* find_option(std::string_view key) {
     const auto found = std::ranges::find(kTable, key, &OptionSpec::key);
     return found == kTable.end() ? nullptr : &*found;
+}
+
+std::string help_of(const OptionSpec& spec) {
+    if (spec.kind == kLayer) return fmt::format("{}: {}", spec.help, layer_help());
+    if (spec.key == "data.source") {
+        std::vector<std::string> words;
+        for (const DataSource* source : data_sources())
+            words.push_back(fmt::format("{}: {}", source->name, source->what));
+        return fmt::format("{}; {}", spec.help, fmt::join(words, ", "));
+    }
+    if (!spec.key.starts_with("data.")) return std::string(spec.help);
+    const auto readers = data_sources_reading(spec.key.substr(5));
+    return readers.empty() ? std::string(spec.help)
+                           : fmt::format("{}: {}", fmt::join(readers, ", "), spec.help);
 }
 
 std::string variable_name(std::string_view key) {

@@ -45,6 +45,8 @@ std::span<const OptionSpec> option_table();
 /// The row of `key`, or nullptr.
 const OptionSpec* find_option(std::string_view key);
 
+/// What a key's help says, with the sources that read it, or what a layer may say, from their own tables.
+std::string help_of(const OptionSpec& spec);
 /// LOCKSTEP_OPTIMIZER_LEARNING_RATE for optimizer.learning_rate.
 std::string variable_name(std::string_view key);
 

@@ -48,6 +48,11 @@ void print_json(Json json) {
 /// A line on standard error, as printable and without line ends within: every error, said once.
 void print_error(std::string_view text);
 
+/// "warning: text" on a line of standard error, as printable.
+inline void print_warning(const std::string& text) {
+    write_text(stderr, printable("warning: " + text + "\n"));
+}
+
 /// Writes out what is left in the buffers. "" where all that was printed has arrived; else an error message.
 std::string lost_output();
 

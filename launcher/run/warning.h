@@ -11,7 +11,7 @@ namespace lockstep {
 
 /// Rank 0 prints "warning: text" to stderr, so that stdout holds what was asked for alone; nothing for "".
 inline void warn(const Communicator& comm, const std::string& text) {
-    if (comm.rank() == 0 && !text.empty()) write_text(stderr, printable("warning: " + text + "\n"));
+    if (comm.rank() == 0 && !text.empty()) print_warning(text);
 }
 
 }  // namespace lockstep

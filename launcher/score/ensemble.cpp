@@ -54,7 +54,7 @@ Answers Ensemble::answer(const Communicator& comm, const std::shared_ptr<const D
     const BatchPlan plan(set->size(), set->size(), leaf, 0);
     Answers answers;
     answers.shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
-    answers.units = networks_.front()->network().spec().layers.back().units;
+    answers.units = networks_.front()->network().outputs();
     answers.outputs = Buffer<float>(answers.shard.samples * answers.units);
     for (const auto& trained : networks_) {
         const Network& network = trained->network();

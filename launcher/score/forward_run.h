@@ -22,7 +22,7 @@ template <class Visit>
 void forward_run(const Network& network, ParameterSource& parameters, const Dataset& dataset,
                  std::size_t first, std::size_t count, const Visit& visit) {
     const std::size_t capacity = std::min(kPiece_samples, count);
-    Workspace work(network.spec(), capacity, Passes::kForward);
+    Workspace work(network, capacity, Passes::kForward);
     SampleReader reader(dataset, capacity);
     for (std::size_t done = 0; done < count; done += capacity) {
         const Samples samples = reader.read_run(first + done, std::min(capacity, count - done));

@@ -19,8 +19,8 @@ namespace lockstep {
 void check_same_data(const Communicator& comm, const DataSets& data);
 
 /// The same for the files of weights, digraphs and digraphs' samples that the configuration names (exit code
-/// 3), by the digest of their bytes; and refuses any input that is a stream where there are several ranks, since rank 0 alone
-/// would have it. Call it before the data is opened. Collective.
+/// 3), by the digest of their bytes; and refuses any input that is a stream where there are several ranks,
+/// since rank 0 alone would have it. Call it before the data is opened. Collective.
 void check_same_files(const Communicator& comm, const Config& config);
 
 /// The same for model files (exit code 4), by size and by the checksum that each ends with: 16 bytes are

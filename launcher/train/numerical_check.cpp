@@ -48,7 +48,7 @@ std::string fault_of_parameters(const ParameterBlock& block, std::span<const flo
 /// may be collective, so all are asked for.
 std::string first_bad_parameter(const ParameterLayout& layout, ParameterSource& parameters) {
     std::string fault;
-    for_each_layer(parameters, layout.layer_count(), [&](std::size_t l, std::span<const float> layer) {
+    for_each_layer(parameters, layout, [&](std::size_t l, std::span<const float> layer) {
         const std::size_t first = layout.layer_range(l).first;
         for (const ParameterBlock& block : layout.blocks_of(l)) {
             if (!fault.empty()) continue;

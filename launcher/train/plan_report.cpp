@@ -15,14 +15,13 @@ namespace lockstep {
 namespace {
 
 void describe_layers(PlanReport& report, const Network& network) {
-    std::size_t inputs = network.inputs();
     for (std::size_t l = 0; l < network.layer_count(); ++l) {
         std::size_t parameters = 0;
         for (const ParameterBlock& block : network.layout().blocks_of(l)) parameters += block.count();
-        const LayerSpec& layer = network.spec().layers[l];
-        report.layers.push_back({to_string(layer), inputs, layer.units, parameters});
-        inputs = layer.units;
-        report.neurons += layer.units;
+        const std::size_t outputs = network.layer(l).outputs();
+        report.layers.push_back(
+            {to_string(network.spec().layers[l]), network.input_shape(l).count(), outputs, parameters});
+        report.neurons += outputs;
     }
     report.hidden_neurons = report.neurons - network.outputs();
     report.parameters = network.layout().parameter_count();
@@ -84,15 +83,15 @@ Shares shares_of(const Config& config, const Network& network, std::size_t ranks
 }
 
 /// What a rank alone on its host sends of its parameters in a step: every bucket for the forward pass, and
-/// for the backward pass all but the one that is still there and those of the first layer alone where it
+/// for the backward pass all but the one that is still there and those of the lowest layer alone where it
 /// reads none.
 std::size_t gathered_bytes(const Config& config, const Network& network, std::size_t ranks) {
     const std::vector<Slice> buckets = buckets_of(config, network);
     std::size_t values = 0;
     for (std::size_t b = 0; b < buckets.size(); ++b) {
-        const bool backward =
-            b > 0 && (network.backward_reads(0) ||
-                      buckets[b].begin + buckets[b].count > network.layout().layer_range(0).count);
+        const bool backward = b > 0 && (network.backward_reads(network.lowest()) ||
+                                        buckets[b].begin + buckets[b].count >
+                                            network.layout().layer_range(network.lowest()).count);
         values += (backward ? 2 : 1) * owned_slice(buckets[b].count, 0, ranks).count;
     }
     return values * (ranks - 1) * sizeof(float);
@@ -127,7 +126,7 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
         (sharded ? shares.live_bytes : arena_bytes) * std::max<std::size_t>(bounds.arenas, 1);
     if (config.comm.compression == Compression::kTopK)
         report.kept_back_bytes = saturating_product(bounds.leaves, arena_bytes);
-    report.activation_bytes = Workspace::bytes(network.spec(), bounds.piece_samples);
+    report.activation_bytes = Workspace::bytes(network, bounds.piece_samples);
 }
 
 /// The cost card of comm/tree_allreduce.h.

@@ -24,7 +24,7 @@ class ShardedParameters : public ParameterSource {
     }
 
   private:
-    /// Every kind of layer has parameters, so each lies in a bucket.
+    /// Of a layer that has parameters.
     [[nodiscard]] std::size_t bucket_of(ArenaRange layer) const {
         const std::size_t bucket = lockstep::bucket_of(buckets_, layer.first);
         if (bucket == buckets_.size()) throw Error(ExitCode::kInternal, "a layer lies in no bucket");

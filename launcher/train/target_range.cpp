@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/arithmetic/activation_table.h"
 #include "launcher/score/sample_reader.h"
 
 namespace lockstep {
@@ -15,13 +16,6 @@ struct Range {
     float least;
     float most;
 };
-
-/// The values between which f(ξ) lies without reaching them; none where it is not bounded on both sides.
-std::optional<Range> open_range(const Activation& f) {
-    if (f.kind == ActivationKind::kSigmoid || f.kind == ActivationKind::kGaussian) return Range{0.0F, 1.0F};
-    if (f.kind == ActivationKind::kTanh) return Range{-f.a, f.a};
-    return std::nullopt;
-}
 
 Range range_of_targets(const NetworkSpec& network, const Dataset& set) {
     if (set.classes() > 0) return {network.coding.low, network.coding.high};
@@ -44,19 +38,21 @@ Range range_of_targets(const NetworkSpec& network, const Dataset& set) {
 
 std::string target_range_advice(const NetworkSpec& network, const Dataset& train) {
     if (is_cross_entropy(network.loss)) return "";
-    const auto outputs = open_range(network.layers.back().activation);
-    if (!outputs) return "";
+    const Activation& f = network.layers.back().activation;
+    const std::optional<OpenRange>& unit = row_of(f.kind).range;
+    if (!unit) return "";
+    const Range outputs{unit->least * f.a, unit->most * f.a};
     const Range targets = range_of_targets(network, train);
-    if (targets.least > outputs->least && targets.most < outputs->most) return "";
-    const bool beyond = targets.least < outputs->least || targets.most > outputs->most;
+    if (targets.least > outputs.least && targets.most < outputs.most) return "";
+    const bool beyond = targets.least < outputs.least || targets.most > outputs.most;
     return fmt::format(
         "targets from {} to {} {} the range of the outputs, between {} and {}: {}; choose targets within it "
         "(preprocessing.target_low and target_high, where they are classes), "
         "an "
         "output activation of a wider range such as activation=tanh amplitude=1.7159 steepness=0.6667 or "
         "activation=identity, or loss = cross_entropy",
-        targets.least, targets.most, beyond ? "reach beyond" : "lie at the edge of", outputs->least,
-        outputs->most, beyond ? "the error cannot vanish" : "weights grow without end to reach them");
+        targets.least, targets.most, beyond ? "reach beyond" : "lie at the edge of", outputs.least,
+        outputs.most, beyond ? "the error cannot vanish" : "weights grow without end to reach them");
 }
 
 }  // namespace lockstep

@@ -38,7 +38,7 @@ ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::ve
 
 std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& train) {
     if (!config.augmentation.any()) return std::nullopt;
-    return Augmenter(config.augmentation, train.raw_size(), config.training.seed);
+    return Augmenter(config.augmentation, train.raw_shape(), config.training.seed);
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         if (comm.rank() != 0) {
             // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.layout().layer_count(), [](auto, auto) {});
+            for_each_layer(trainer.parameters(), trainer.layout(), [](auto, auto) {});
             return;
         }
         save(journal.log()->model_path(), job.config, prepared, trainer, run.result.of_model);

@@ -59,9 +59,12 @@ class Augmentation(ProgramTest):
         plain = self.succeed("eval", "plain.ini", "--model", run / "model.lockstep", "--json").json()
         self.assertEqual(plain, score)
 
+    def test_the_data_say_how_wide_their_images_are(self):
+        self.assertEqual(self.digest(self.train("small.ini", "asked", "--augmentation.width", "0")),
+                         self.digest(self.train("small.ini", "given")))
+
     def test_inputs_that_are_no_images_are_refused(self):
         for more, words in [(("--augmentation.width", "31"), ("augmentation.width", "960")),
-                            (("--augmentation.width", "0"), ("augmentation.width", "960")),
                             (("--augmentation.elastic_alpha", "0"), ("augmentation.elastic_sigma",))]:
             with self.subTest(more):
                 outcome = self.lockstep("train", "small.ini", "--run.dir", "refused", *more)

@@ -35,7 +35,7 @@ LIBRARIES = [
     (re.compile(r"mpi\.h$"), {"comm", "launcher"}),
     (re.compile(r"boost/program_options"), {"launcher"}),
 ]
-LONGEST_FILE_LINES = 600
+LONGEST_FILE_LINES = 620
 MOST_UNITS = 18  # of a room: a header and its source are one
 # What prints past launcher/run/printing.h, which says when output was lost and keeps control characters from a terminal.
 PRINTS = re.compile(r"\bfmt::print\(|\bstd::(cout|cerr)\b|\b(std::)?(printf|puts|fprintf)\(")

@@ -17,11 +17,13 @@ void sigmoid_scalar(const float* x, float* y, std::size_t count) {
 }
 
 void activate_scalar(Activation f, float* values, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) values[i] = scalar::activate(f, values[i]);
+    with_function<scalar::Values>(
+        f, [&](const auto& function) { std::transform(values, values + count, values, function); });
 }
 
 void multiply_by_derivative_scalar(Activation f, const float* y, float* delta, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) delta[i] = scalar::multiply_by_derivative(f, y[i], delta[i]);
+    with_derivative<scalar::Values>(
+        f, [&](const auto& times) { std::transform(y, y + count, delta, delta, times); });
 }
 
 void softmax_scalar(const SoftmaxTask& t) {

@@ -12,7 +12,7 @@ namespace {
 /// c = f(c + bias).
 inline void finish_forward(const Epilogue& e, Rows c, std::size_t row, std::size_t col, std::size_t rows,
                            std::size_t cols) {
-    with_activation(e.f, [&](const auto& f) {
+    with_function<Registers>(e.f, [&](const auto& f) {
         for (std::size_t r = row; r < row + rows; ++r) {
             float* y = c.data + r * c.stride + col;
             if (e.bias == nullptr) {

@@ -44,11 +44,11 @@ void sigmoid_simd(const float* x, float* y, std::size_t count) {
 }
 
 void activate_simd(Activation f, float* values, std::size_t count) {
-    with_activation(f, [&](const auto& function) { map(values, values, count, function); });
+    with_function<Registers>(f, [&](const auto& function) { map(values, values, count, function); });
 }
 
 void multiply_by_derivative_simd(Activation f, const float* y, float* delta, std::size_t count) {
-    with_derivative(f, [&](const auto& function) {
+    with_derivative<Registers>(f, [&](const auto& function) {
         for_registers(count, [&](std::size_t i, auto access) {
             access.write(delta + i, function(access.read(y + i), access.read(delta + i)));
         });

@@ -71,77 +71,22 @@ inline Vec tanh(Vec x) {
 /// 1 / (1 + exp(minus_x)).
 inline Vec sigmoid_of_minus(Vec minus_x) { return broadcast(1.0F) / (broadcast(1.0F) + exp(minus_x)); }
 
-/// Calls loop(f), f: Vec -> Vec the activation; the kind is asked once, outside the loop.
-template <class Loop>
-inline void with_activation(Activation f, const Loop& loop) {
-    switch (f.kind) {
-        case ActivationKind::kIdentity:
-            loop([](Vec xi) { return xi; });
-            break;
-        case ActivationKind::kRelu:
-            // Not the maximum, which would flush a denormal.
-            loop([](Vec xi) { return select(less(xi, zero()), zero(), xi); });
-            break;
-        case ActivationKind::kSigmoid:
-            loop([minus_b = broadcast(-f.b)](Vec xi) { return sigmoid_of_minus(minus_b * xi); });
-            break;
-        case ActivationKind::kTanh:
-            loop([a = broadcast(f.a), b = broadcast(f.b)](Vec xi) { return a * tanh(b * xi); });
-            break;
-        case ActivationKind::kStep:
-            loop([one = broadcast(1.0F)](Vec xi) {
-                return select(less(xi, zero()), zero(), select(equal(xi, xi), one, xi));
-            });
-            break;
-        case ActivationKind::kSaturated:
-            loop([one = broadcast(1.0F)](Vec xi) {
-                return select(less(one, xi), one, select(less(xi, zero()), zero(), xi));
-            });
-            break;
-        case ActivationKind::kGaussian:
-            loop([factor = broadcast(-0.5F / (f.b * f.b))](Vec xi) { return exp(factor * (xi * xi)); });
-            break;
-        case ActivationKind::kDistance:
-            loop([](Vec xi) { return xi; });
-            break;
+/// What the formulas of activation.h compute with, a register at a time.
+struct Registers {
+    using Value = Vec;
+    static Vec zero() { return lockstep::zero(); }
+    static Vec constant(float value) { return broadcast(value); }
+    static auto less(Vec a, Vec b) { return lockstep::less(a, b); }
+    static auto equal(Vec a, Vec b) { return lockstep::equal(a, b); }
+    template <class LaneMask>
+    static Vec select(LaneMask first, Vec a, Vec b) {
+        return lockstep::select(first, a, b);
     }
-}
-
-/// Calls loop(g), g: (y, delta) -> delta ⊙ f'.
-template <class Loop>
-inline void with_derivative(Activation f, const Loop& loop) {
-    switch (f.kind) {
-        case ActivationKind::kIdentity:
-            loop([](Vec, Vec delta) { return delta; });
-            break;
-        case ActivationKind::kRelu:
-            loop([](Vec y, Vec delta) { return select(less(zero(), y), delta, zero()); });
-            break;
-        case ActivationKind::kSigmoid:
-            loop([b = broadcast(f.b)](Vec y, Vec delta) { return delta * (b * y * (broadcast(1.0F) - y)); });
-            break;
-        case ActivationKind::kTanh:
-            loop([a = broadcast(f.a), ratio = broadcast(f.b / f.a)](Vec y, Vec delta) {
-                return delta * (ratio * (a - y) * (a + y));
-            });
-            break;
-        case ActivationKind::kStep:
-            loop([](Vec, Vec) { return zero(); });
-            break;
-        case ActivationKind::kSaturated:
-            loop([one = broadcast(1.0F)](Vec y, Vec delta) {
-                return select(less(zero(), y), select(less(y, one), delta, zero()), zero());
-            });
-            break;
-        case ActivationKind::kGaussian:
-            loop(
-                [factor = broadcast(-1.0F / (f.b * f.b))](Vec y, Vec delta) { return delta * (factor * y); });
-            break;
-        case ActivationKind::kDistance:
-            loop([](Vec y, Vec delta) { return select(less(zero(), y), delta / y, zero()); });
-            break;
-    }
-}
+    static Vec exp(Vec x) { return lockstep::exp(x); }
+    static Vec log(Vec x) { return lockstep::log(x); }
+    static Vec tanh(Vec x) { return lockstep::tanh(x); }
+    static Vec sigmoid_of_minus(Vec minus_x) { return lockstep::sigmoid_of_minus(minus_x); }
+};
 
 }  // namespace
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -127,5 +128,20 @@ DataSets open_csv(const DataOptions& options) {
     return {stored(std::move(train), "train", classes, divisor), nullptr,
             stored(std::move(test), "test", classes, divisor), std::move(remarks)};
 }
+
+namespace {
+constexpr std::array<std::string_view, 9> kKeys{"dir",          "scale",         "train_vectors",
+                                                "train_labels", "test_vectors",  "test_labels",
+                                                "classes",      "train_samples", "test_samples"};
+}  // namespace
+
+extern const DataSource kCsvSource{
+    .name = "csv",
+    .what = "CSV files",
+    .keys = kKeys,
+    .needs = "dir",
+    .needed_for = "the folder of its files",
+    .open = open_csv,
+};
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -57,11 +58,19 @@ Part read_part(const std::filesystem::path& images, const std::filesystem::path&
     return part;
 }
 
+/// Rows and columns, with or without channels; anything else is a plain count.
+Shape shape_of(const IdxImages& images) {
+    const std::vector<std::size_t>& shape = images.shape;
+    if (shape.size() == 2) return {shape[0], shape[1], 1};
+    if (shape.size() == 3) return {shape[0], shape[1], shape[2]};
+    return images.inputs();
+}
+
 std::shared_ptr<const Dataset> stored(Part part, const std::string& name, std::size_t classes,
                                       float divisor) {
-    const std::size_t inputs = part.images.inputs();
+    const Shape shape = shape_of(part.images);
     return std::make_shared<StoredDataset>(fmt::format("{} ({})", name, part.images_path.string()),
-                                           stored_form(std::move(part.images.pixels), divisor), inputs,
+                                           stored_form(std::move(part.images.pixels), divisor), shape,
                                            std::move(part.labels), classes, divisor);
 }
 
@@ -96,5 +105,19 @@ DataSets open_mnist(const DataOptions& options) {
     }
     return sets;
 }
+
+namespace {
+constexpr std::array<std::string_view, 6> kKeys{"dir",     "prefix",        "scale",
+                                                "classes", "train_samples", "test_samples"};
+}  // namespace
+
+extern const DataSource kMnistSource{
+    .name = "mnist",
+    .what = "MNIST's files",
+    .keys = kKeys,
+    .needs = "dir",
+    .needed_for = "the folder of its files",
+    .open = open_mnist,
+};
 
 }  // namespace lockstep

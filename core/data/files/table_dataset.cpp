@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/data/files/line_reader.h"
 #include "core/data/files/number_line.h"
+#include "core/data/open_data.h"
 
 namespace lockstep {
 
@@ -66,5 +68,25 @@ void TableDataset::read(std::span<const std::uint64_t> indices, Matrix x, Target
         if (!target.empty()) copy(targets_, target_size_, target.values.row(i));
     }
 }
+
+namespace {
+
+constexpr std::array<std::string_view, 1> kKeys{"table"};
+
+DataSets open_table(const DataOptions& options) {
+    const auto set = std::make_shared<TableDataset>(options.table);
+    return {set, nullptr, set, {}};
+}
+
+}  // namespace
+
+extern const DataSource kTableSource{
+    .name = "table",
+    .what = "a small table as text",
+    .keys = kKeys,
+    .needs = "table",
+    .needed_for = "its file",
+    .open = open_table,
+};
 
 }  // namespace lockstep

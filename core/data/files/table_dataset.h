@@ -18,7 +18,7 @@ class TableDataset final : public Dataset {
     explicit TableDataset(const std::filesystem::path& path);
 
     [[nodiscard]] std::size_t size() const override { return inputs_.size() / input_size_; }
-    [[nodiscard]] std::size_t input_size() const override { return input_size_; }
+    [[nodiscard]] Shape input_shape() const override { return input_size_; }
     [[nodiscard]] std::size_t classes() const override { return 0; }
     [[nodiscard]] std::size_t target_size() const override { return target_size_; }
     [[nodiscard]] std::string description() const override;

@@ -138,4 +138,11 @@ void AlvinnDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targe
     }
 }
 
+extern const DataSource kAlvinnSource{
+    .name = "alvinn",
+    .what = "made-up roads seen from a car, steering as the class",
+    .keys = kSyntheticKeys,
+    .open = [](const DataOptions& options) { return open_synthetic<AlvinnDataset>(options, 50000, 10000); },
+};
+
 }  // namespace lockstep

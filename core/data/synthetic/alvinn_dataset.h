@@ -29,7 +29,7 @@ class AlvinnDataset final : public Dataset {
     explicit AlvinnDataset(SyntheticSet set) : set_(set) {}
 
     [[nodiscard]] std::size_t size() const override { return set_.samples; }
-    [[nodiscard]] std::size_t input_size() const override { return kRows * kColumns; }
+    [[nodiscard]] Shape input_shape() const override { return {kRows, kColumns, 1}; }
     [[nodiscard]] std::size_t classes() const override { return kDirections; }
     [[nodiscard]] std::size_t target_size() const override { return 0; }
     [[nodiscard]] std::string description() const override { return set_.description("alvinn"); }

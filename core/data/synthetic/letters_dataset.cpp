@@ -72,4 +72,11 @@ void LettersDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targ
     }
 }
 
+extern const DataSource kLettersSource{
+    .name = "letters",
+    .what = "small distorted capitals",
+    .keys = kSyntheticKeys,
+    .open = [](const DataOptions& options) { return open_synthetic<LettersDataset>(options, 2000, 1000); },
+};
+
 }  // namespace lockstep

@@ -18,7 +18,7 @@ class LettersDataset final : public Dataset {
     explicit LettersDataset(SyntheticSet set) : set_(set) {}
 
     [[nodiscard]] std::size_t size() const override { return set_.samples; }
-    [[nodiscard]] std::size_t input_size() const override { return kSide * kSide; }
+    [[nodiscard]] Shape input_shape() const override { return {kSide, kSide, 1}; }
     [[nodiscard]] std::size_t classes() const override { return kLetters; }
     [[nodiscard]] std::size_t target_size() const override { return 0; }
     [[nodiscard]] std::string description() const override { return set_.description("letters"); }

@@ -16,4 +16,11 @@ void OaksDataset::read(std::span<const std::uint64_t> indices, Matrix x, TargetV
     }
 }
 
+extern const DataSource kOaksSource{
+    .name = "oaks",
+    .what = "OAKS",
+    .keys = kSyntheticKeys,
+    .open = [](const DataOptions& options) { return open_synthetic<OaksDataset>(options, 1000, 200); },
+};
+
 }  // namespace lockstep

@@ -14,7 +14,7 @@ class OaksDataset final : public Dataset {
     explicit OaksDataset(SyntheticSet set) : set_(set) {}
 
     [[nodiscard]] std::size_t size() const override { return set_.samples; }
-    [[nodiscard]] std::size_t input_size() const override { return 1; }
+    [[nodiscard]] Shape input_shape() const override { return 1; }
     [[nodiscard]] std::size_t classes() const override { return 0; }
     [[nodiscard]] std::size_t target_size() const override { return 1; }
     [[nodiscard]] std::string description() const override { return set_.description("oaks"); }

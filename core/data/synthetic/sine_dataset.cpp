@@ -31,4 +31,11 @@ void SineDataset::read(std::span<const std::uint64_t> indices, Matrix x, TargetV
     }
 }
 
+extern const DataSource kSineSource{
+    .name = "sine",
+    .what = "one period of the sine",
+    .keys = kSyntheticKeys,
+    .open = [](const DataOptions& options) { return open_synthetic<SineDataset>(options, 1000, 200); },
+};
+
 }  // namespace lockstep

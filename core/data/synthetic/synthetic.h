@@ -1,12 +1,15 @@
 // What the synthetic sets share: which of two disjoint streams a set draws from, and how it is identified.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/base/philox.h"
+#include "core/data/open_data.h"
 
 namespace lockstep {
 
@@ -31,5 +34,19 @@ struct SyntheticSet {
     /// Digest of the name, the generator's version and the members: all that the samples depend on.
     [[nodiscard]] std::string digest(std::string_view name, std::uint64_t version) const;
 };
+
+/// The keys that synthetic sources read.
+inline constexpr std::array<std::string_view, 3> kSyntheticKeys{"seed", "train_samples", "test_samples"};
+
+/// Two disjoint sets, of the asked sizes or these.
+template <class Set>
+DataSets open_synthetic(const DataOptions& options, std::size_t train_samples, std::size_t test_samples) {
+    if (options.train_samples > 0) train_samples = options.train_samples;
+    if (options.test_samples > 0) test_samples = options.test_samples;
+    return {std::make_shared<Set>(SyntheticSet{options.seed, Split::kTrain, train_samples}),
+            nullptr,
+            std::make_shared<Set>(SyntheticSet{options.seed, Split::kTest, test_samples}),
+            {}};
+}
 
 }  // namespace lockstep

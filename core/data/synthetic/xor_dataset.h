@@ -9,7 +9,7 @@ namespace lockstep {
 class XorDataset final : public Dataset {
   public:
     [[nodiscard]] std::size_t size() const override { return 4; }
-    [[nodiscard]] std::size_t input_size() const override { return 2; }
+    [[nodiscard]] Shape input_shape() const override { return 2; }
     [[nodiscard]] std::size_t classes() const override { return 0; }
     [[nodiscard]] std::size_t target_size() const override { return 1; }
     [[nodiscard]] std::string description() const override;

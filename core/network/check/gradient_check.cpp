@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/arithmetic/activation_table.h"
 #include "core/base/philox.h"
 #include "core/network/check/reference_network.h"
 
@@ -16,12 +17,6 @@ namespace {
 constexpr double kStep = 1e-5;
 
 using Row = std::vector<double>;
-
-/// The function of a layer's outputs as reference_layer hands them over.
-Activation output_activation(const Network& network, std::size_t l) {
-    const bool last = l + 1 == network.layer_count();
-    return last ? network.objective().layer_activation() : network.spec().layers[l].activation;
-}
 
 /// The batch in double, with what each layer receives while the parameters are unchanged.
 class ReferenceBatch {
@@ -50,8 +45,8 @@ class ReferenceBatch {
             Row values = received_[r][l];
             for (std::size_t k = l; k < network_.layer_count(); ++k) {
                 values = reference_layer(network_, k, parameters_, values);
-                const Activation f = output_activation(network_, k);
-                for (const double y : values) pieces.push_back(smooth_piece(f, y));
+                const auto piece = row_of(network_.layer(k).activation().kind).piece;
+                for (const double y : values) pieces.push_back(piece(y));
             }
             sum += reference_loss(network_.spec(), values, targets_[r]);
         }
@@ -132,11 +127,11 @@ std::vector<std::size_t> samples_off_kinks(const Network& network, std::span<con
         bool same = true;
         for (std::size_t l = 0; l < network.layer_count() && same; ++l) {
             values = reference_layer(network, l, in_double, values);
-            const Activation f = output_activation(network, l);
+            const auto piece = row_of(network.layer(l).activation().kind).piece;
             const Matrix all = work.output(l, x.rows);
             const std::span<const float> in_float = all.row(r);
             for (std::size_t j = 0; j < values.size() && same; ++j) {
-                same = smooth_piece(f, values[j]) == smooth_piece(f, static_cast<double>(in_float[j]));
+                same = piece(values[j]) == piece(static_cast<double>(in_float[j]));
             }
         }
         if (same) kept.push_back(r);

@@ -1,8 +1,9 @@
 // A network in double precision, written from the formulas alone: what gradients and losses are checked
 // against.
 //
-// Slow and simple on purpose: nothing of the layers' code is used, so that a fault in them shows. It calls
-// libm, so its last digits may differ between systems; no result of a training run depends on it.
+// Slow and simple on purpose: of a kind of layer and an activation only the formula in their rows is used,
+// and nothing that computes a training step, so that a fault in that shows. It calls libm, so its last digits
+// may differ between systems; no result of a training run depends on it.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +15,8 @@
 
 namespace lockstep {
 
-/// f(ξ), by libm.
-double reference_activation(Activation f, double xi);
-
-/// Which of f's smooth pieces an output y lies on: there a derivative is that of the piece. 0 for a smooth f.
-int smooth_piece(Activation f, double y);
-
 /// The outputs of layer l for one sample: f(ξ), or the potentials ξ of the last layer under a cross-entropy.
-/// `parameters` has the layout of the network's arena. Shapes: x (inputs of l), result (outputs of l). A new
-/// kind of layer gets a function there.
+/// `parameters` has the layout of the network's arena. Shapes: x (inputs of l), result (outputs of l).
 std::vector<double> reference_layer(const Network& network, std::size_t l, std::span<const double> parameters,
                                     std::span<const double> x);
 

@@ -34,7 +34,7 @@ struct Fixture {
 
     explicit Fixture(Arithmetic arithmetic)
         : network(two_layers(), arithmetic),
-          work(network.spec(), kSamples),
+          work(network, kSamples),
           parameters(network.layout().arena_size()) {
         network.initialise(3, parameters.span());
         std::mt19937 random(1);

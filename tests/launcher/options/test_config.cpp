@@ -38,12 +38,12 @@ std::string refusal(const Flags& flags, const std::string& source = "mnist") {
 }
 
 /// A set of which only the shape matters.
-class Shape : public Dataset {
+class ShapeOnly : public Dataset {
   public:
-    Shape(std::size_t size, std::size_t inputs, std::size_t classes, std::size_t target_size = 0)
+    ShapeOnly(std::size_t size, std::size_t inputs, std::size_t classes, std::size_t target_size = 0)
         : size_(size), inputs_(inputs), classes_(classes), target_size_(target_size) {}
     [[nodiscard]] std::size_t size() const override { return size_; }
-    [[nodiscard]] std::size_t input_size() const override { return inputs_; }
+    [[nodiscard]] Shape input_shape() const override { return inputs_; }
     [[nodiscard]] std::size_t classes() const override { return classes_; }
     [[nodiscard]] std::size_t target_size() const override { return target_size_; }
     [[nodiscard]] std::string description() const override { return "a shape"; }
@@ -256,9 +256,10 @@ TEST_CASE("config: layers that do not go with the loss or each other are refused
 TEST_CASE("config against data: outputs, batch and set sizes must fit") {
     const ResolvedOptions options = options_with({{"training.epochs", "1"}, {"training.global_batch", "50"}});
     const Config config = make_config(options);
-    CHECK(check_against_data(config, options, Shape(50, 16, 10), Shape(5, 16, 10)).inputs == 16);
+    CHECK(check_against_data(config, options, ShapeOnly(50, 16, 10), ShapeOnly(5, 16, 10)).inputs.count() ==
+          16);
 
-    const auto against = [&](const Shape& train, const Shape& test) {
+    const auto against = [&](const ShapeOnly& train, const ShapeOnly& test) {
         return message_of<ConfigError>([&] { check_against_data(config, options, train, test); });
     };
     CHECK(contains(against({50, 16, 7}, {5, 16, 7}),
@@ -267,8 +268,9 @@ TEST_CASE("config against data: outputs, batch and set sizes must fit") {
     CHECK(contains(against({50, 16, 0, 10}, {5, 16, 0, 10}), "softmax outputs need classes"));
     CHECK(contains(against({49, 16, 10}, {5, 16, 10}),
                    "--training.global_batch 50: is more than the 49 training samples"));
-    CHECK_THROWS_AS(check_against_data(config, options, Shape(50, 16, 10), Shape(5, 15, 10)), DataError);
+    CHECK_THROWS_AS(check_against_data(config, options, ShapeOnly(50, 16, 10), ShapeOnly(5, 15, 10)),
+                    DataError);
 
     const ResolvedOptions whole = options_with({{"training.epochs", "1"}, {"training.global_batch", "all"}});
-    CHECK_NOTHROW(check_against_data(make_config(whole), whole, Shape(3, 16, 10), Shape(5, 16, 10)));
+    CHECK_NOTHROW(check_against_data(make_config(whole), whole, ShapeOnly(3, 16, 10), ShapeOnly(5, 16, 10)));
 }
