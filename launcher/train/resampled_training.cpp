@@ -13,7 +13,7 @@
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/printing.h"
-#include "launcher/train/data_advice.h"
+#include "launcher/advice/data_advice.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
