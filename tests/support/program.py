@@ -73,11 +73,15 @@ def run_command(command, folder, environment=None, limit_seconds=LIMIT_SECONDS):
 
 
 class ProgramTest(unittest.TestCase):
-    """A test of the program, in a folder of its own."""
+    """A test of the program, in a folder of its own, where `files` lie at the beginning: name and text of each."""
+
+    files = {}
 
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp(prefix="lockstep-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        for name, text in self.files.items():
+            self.write(name, text)
 
     def write(self, name, content):
         """Writes a text or bytes file into the test's folder and returns its path."""

@@ -4,36 +4,17 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import alvinn
 from program import USAGE, ProgramTest, main, read_json_lines
 
-CONFIG = """
-[data]
-source = alvinn
-train_samples = 200
-test_samples = 50
-[augmentation]
-width = 32
-shift = 1
-rotation = 5
-scaling = 0.1
-elastic_alpha = 20
-elastic_sigma = 4
-[network]
-layer = dense units=20 activation=tanh
-layer = dense units=30 activation=softmax
-[training]
-epochs = 2
-global_batch = 100
-leaf = 8
-[optimizer]
-learning_rate = 0.05
-"""
+CONFIG = alvinn(200, ["dense units=20 activation=tanh"],
+                augmentation={"width": 32, "shift": 1, "rotation": 5, "scaling": 0.1, "elastic_alpha": 20,
+                              "elastic_sigma": 4},
+                training={"epochs": 2, "global_batch": 100, "leaf": 8}, optimizer={"learning_rate": 0.05})
 
 
 class Augmentation(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.write("small.ini", CONFIG)
+    files = {"small.ini": CONFIG}
 
     def test_equal_bits_in_every_way_that_must_not_matter(self):
         expected = self.digest(self.train("small.ini", "one"))
@@ -55,7 +36,7 @@ class Augmentation(ProgramTest):
         run = self.train("small.ini", "run")
         score = self.succeed("eval", "small.ini", "--model", run / "model.lockstep", "--json").json()
         self.assertEqual(score["loss"], read_json_lines(run / "metrics.jsonl")[-1]["test_loss"])
-        self.write("plain.ini", CONFIG[:CONFIG.index("[augmentation]")] + CONFIG[CONFIG.index("[network]"):])
+        self.write("plain.ini", CONFIG[:CONFIG.index("[augmentation]")] + CONFIG[CONFIG.index("[training]"):])
         plain = self.succeed("eval", "plain.ini", "--model", run / "model.lockstep", "--json").json()
         self.assertEqual(plain, score)
 

@@ -25,9 +25,10 @@ learning_rate = 0.1
 
 
 class BadInputTest(ProgramTest):
+    files = {"good.ini": GOOD_CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("good.ini", GOOD_CONFIG)
         write_idx_set(self.write, "data")
 
     def refuse(self, cases, arguments, code, variables=None):

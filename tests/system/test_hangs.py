@@ -8,33 +8,18 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import alvinn
 from program import LIMIT_SECONDS, MPIEXEC, PROGRAM, ProgramTest, main, run_command, user_environment
 
 HANG = 6
 
-CONFIG = """[data]
-source = alvinn
-train_samples = 64
-test_samples = 32
-[network]
-layer = dense units=8 activation=tanh
-layer = dense units=30 activation=softmax
-[training]
-epochs = 1
-global_batch = 64
-leaf = 16
-[optimizer]
-learning_rate = 0.1
-[run]
-log_every = 1
-"""
+CONFIG = alvinn(64, ["dense units=8 activation=tanh"], training={"epochs": 1, "global_batch": 64, "leaf": 16},
+                optimizer={"learning_rate": 0.1}, run={"log_every": 1})
 MPIRUN = [MPIEXEC, "-np", "2", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
 
 
 class Hangs(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.write("a.ini", CONFIG)
+    files = {"a.ini": CONFIG}
 
     def start(self, run, *arguments):
         """Starts a long training on two ranks and returns mpirun and the ranks' processes once steps are being made."""

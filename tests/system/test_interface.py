@@ -8,34 +8,22 @@ import zipfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import csv
 from data_files import samples, write_csv_set
 from program import USAGE, ProgramTest, main, read_json_lines
 
-CONFIG = """[data]
-source = csv
-dir = data
-[network]
-layer = dense units=6 activation=relu
-layer = dense units=3 activation=softmax
-[training]
-epochs = 3
-global_batch = 10
-leaf = 4
-[optimizer]
-name = sgd
-learning_rate = 0.2
-[run]
-log_every = 2
-"""
+CONFIG = csv("units=6 activation=relu", training={"epochs": 3, "global_batch": 10, "leaf": 4},
+             optimizer={"name": "sgd", "learning_rate": 0.2}, run={"log_every": 2})
 SAMPLES, TEST_SAMPLES, INPUTS = 45, 14, 16
 PARAMETERS = INPUTS * 6 + 6 + 6 * 3 + 3
 HEX_DIGEST = re.compile(r"[0-9a-f]{32}$")
 
 
 class InterfaceTest(ProgramTest):
+    files = {"config.ini": CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("config.ini", CONFIG)
         self.vectors, self.labels = samples(SAMPLES + TEST_SAMPLES)
         write_csv_set(self.write, "data", self.vectors[:SAMPLES], self.labels[:SAMPLES], self.vectors[SAMPLES:],
                       self.labels[SAMPLES:])

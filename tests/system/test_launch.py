@@ -4,26 +4,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import ini
 from program import MPIEXEC, PROGRAM, USAGE, ProgramTest, main, run_command, run_on_terminal
 
-CONFIG = """[data]
-source = xor
-[network]
-layer = dense units=4 activation=tanh
-layer = dense units=1 activation=sigmoid
-[training]
-max_steps = 3
-global_batch = all
-leaf = 2
-[optimizer]
-learning_rate = 0.5
-"""
+CONFIG = ini(data={"source": "xor"},
+             network={"layer": ["dense units=4 activation=tanh", "dense units=1 activation=sigmoid"]},
+             training={"max_steps": 3, "global_batch": "all", "leaf": 2}, optimizer={"learning_rate": 0.5})
 
 
 class Launch(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.write("xor.ini", CONFIG)
+    files = {"xor.ini": CONFIG}
 
     def train_with(self, **variables):
         return self.lockstep("train", "xor.ini", "--run.dir", "run", **variables)

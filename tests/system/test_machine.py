@@ -5,23 +5,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import ini
 from program import PROGRAM, USAGE, ProgramTest, main, run_command, user_environment
 
-CONFIG = """[data]
-source = sine
-train_samples = 64
-test_samples = 32
-[network]
-layer = dense units=8 activation=tanh
-layer = dense units=1 activation=identity
-loss = square_error
-[training]
-epochs = 1
-global_batch = 64
-leaf = 16
-[optimizer]
-learning_rate = 0.1
-"""
+CONFIG = ini(data={"source": "sine", "train_samples": 64, "test_samples": 32},
+             network={"layer": ["dense units=8 activation=tanh", "dense units=1 activation=identity"],
+                      "loss": "square_error"},
+             training={"epochs": 1, "global_batch": 64, "leaf": 16}, optimizer={"learning_rate": 0.1})
 
 
 def warnings(outcome):
@@ -29,9 +19,7 @@ def warnings(outcome):
 
 
 class Machine(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.write("s.ini", CONFIG)
+    files = {"s.ini": CONFIG}
 
     def bound(self, *arguments, **variables):
         """Runs lockstep bound to one CPU."""

@@ -4,30 +4,20 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import csv
 from data_files import samples, write_csv_set
 from program import NUMERICAL, ProgramTest, main
 
-CONFIG = """[data]
-source = csv
-dir = data
-[network]
-layer = dense units=6 activation=relu
-layer = dense units=3 activation=softmax
-[training]
-epochs = 20
-global_batch = 8
-leaf = 4
-[optimizer]
-name = sgd
-learning_rate = 0.1
-"""
+CONFIG = csv("units=6 activation=relu", training={"epochs": 20, "global_batch": 8, "leaf": 4},
+             optimizer={"name": "sgd", "learning_rate": 0.1})
 RANKS = (None, 1, 2, 3)
 
 
 class NotFinite(ProgramTest):
+    files = {"config.ini": CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("config.ini", CONFIG)
         vectors, labels = samples(24)
         write_csv_set(self.write, "data", vectors, labels)
 

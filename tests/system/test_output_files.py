@@ -9,31 +9,21 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import csv
 from data_files import samples, write_csv_set
 from program import CHECKPOINT, DATA, PROGRAM, REPOSITORY, USAGE, ProgramTest, main, run_command, user_environment
 
 XOR = REPOSITORY / "configs" / "xor.ini"
-CONFIG = """[data]
-source = csv
-dir = data
-[network]
-layer = dense units=5 activation=tanh
-layer = dense units=3 activation=softmax
-[training]
-epochs = 2
-global_batch = 8
-leaf = 4
-[optimizer]
-name = sgd
-learning_rate = 0.1
-"""
+CONFIG = csv("units=5 activation=tanh", training={"epochs": 2, "global_batch": 8, "leaf": 4},
+             optimizer={"name": "sgd", "learning_rate": 0.1})
 SET = "set_test_vectors.csv"
 
 
 class OutputTest(ProgramTest):
+    files = {"c.ini": CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("c.ini", CONFIG)
         write_csv_set(self.write, "data", *samples(40), *samples(8))
         self.train("c.ini", "run")
         self.before = self.listing()

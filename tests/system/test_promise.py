@@ -9,33 +9,15 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import alvinn
 from program import ProgramTest, main, read_json_lines
 
 # 330 samples in batches of 100: the last has 30. Leaves of 8: a batch has 13, the last of 4 samples; the last batch
 # has 4, the last of 6, so that of 7 ranks three are idle there. Three parameter blocks of very different sizes.
-CONFIG = """
-[data]
-source = alvinn
-train_samples = 330
-test_samples = 50
-[network]
-layer = dense units=20 activation=relu
-layer = dense units=13 activation=tanh
-layer = dense units=30 activation=softmax
-[training]
-epochs = 2
-global_batch = 100
-leaf = 8
-seed = 7
-[optimizer]
-name = sgd
-learning_rate = 0.05
-momentum = 0.9
-[comm]
-check_every = 3
-[run]
-log_every = 1
-"""
+CONFIG = alvinn(330, ["dense units=20 activation=relu", "dense units=13 activation=tanh"],
+                training={"epochs": 2, "global_batch": 100, "leaf": 8, "seed": 7},
+                optimizer={"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, comm={"check_every": 3},
+                run={"log_every": 1})
 # What every build on every machine must come to: recorded with g++ 12, -O3, AVX-512; the same on the other paths and in
 # a sanitised -O1 build. It changes only where the contract, the initial weights or the drawn data are changed on purpose.
 RECORDED_DIGEST = "7df0d7b09e7dd09814d93e50437ecbae"
@@ -45,9 +27,10 @@ STEPS = 8
 
 
 class PromiseTest(ProgramTest):
+    files = {"small.ini": CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("small.ini", CONFIG)
         self.count = 0
 
     def trace(self, *arguments, **options):

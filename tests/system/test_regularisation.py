@@ -4,38 +4,20 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import alvinn
 from program import USAGE, ProgramTest, main, read_json_lines
 
-CONFIG = """
-[data]
-source = alvinn
-train_samples = 330
-test_samples = 50
-[network]
-layer = dense units=40 activation=tanh dropout=0.5
-layer = dense units=23 activation=relu dropout=0.3
-layer = dense units=30 activation=softmax
-input_dropout = 0.2
-[training]
-epochs = 2
-global_batch = 100
-leaf = 8
-[optimizer]
-learning_rate = 0.05
-momentum = 0.9
-[regularisation]
-l2 = 0.001
-weight_decay = 0.0001
-max_norm = 1.2
-[run]
-log_every = 1
-"""
+CONFIG = alvinn(330, ["dense units=40 activation=tanh dropout=0.5", "dense units=23 activation=relu dropout=0.3"],
+                network={"input_dropout": 0.2}, training={"epochs": 2, "global_batch": 100, "leaf": 8},
+                optimizer={"learning_rate": 0.05, "momentum": 0.9},
+                regularisation={"l2": 0.001, "weight_decay": 0.0001, "max_norm": 1.2}, run={"log_every": 1})
 
 
 class Regularisation(ProgramTest):
+    files = {"small.ini": CONFIG}
+
     def setUp(self):
         super().setUp()
-        self.write("small.ini", CONFIG)
         self.count = 0
 
     def trace(self, *arguments, **options):
