@@ -29,3 +29,17 @@ with_ranks() {
 
 # build_program: the release program in build/, unless it is there and up to date.
 build_program() { "$repository/scripts/setup.sh" --program-only; }
+
+# needs_argument "$@": prints usage() and ends where there is no argument, or help is asked for.
+needs_argument() {
+    case ${1:-} in
+    '')
+        usage >&2
+        exit 2
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    esac
+}

@@ -19,9 +19,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-from compare_pytorch import REPOSITORY, TorchSteps, import_torch
+from common import add_networks, add_program, check_program, chosen_networks
+from compare_pytorch import TorchSteps, import_torch
 
 NETWORKS = [
     ("784-800-10", 128),
@@ -35,24 +35,19 @@ LIMIT_SECONDS = 300  # for one turn of one contender
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--program", type=Path, default=REPOSITORY / "build" / "lockstep", help="default: build/lockstep")
+    add_program(parser)
     parser.add_argument("--ranks", type=int, default=2, help="processes, and as many CPUs; default 2")
-    parser.add_argument("--network", action="append", metavar="LAYERS:BATCH", help="may be repeated; default: four")
+    add_networks(parser, "four")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each of the four in a round")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     chosen = parser.parse_args()
     if chosen.rounds < 1 or chosen.ranks < 2 or chosen.seconds <= 0:
         parser.error("--rounds and --seconds must be above 0, --ranks above 1")
-    try:
-        named = [text.split(":") for text in chosen.network or []]
-        chosen.networks = [(layers, int(batch)) for layers, batch in named] or NETWORKS
-    except ValueError:
-        parser.error("--network: layers and batch, as in 784-800-10:128")
+    chosen.networks = chosen_networks(parser, chosen, NETWORKS)
     if any(batch % chosen.ranks for _, batch in chosen.networks):
         parser.error("--network: DDP gives every process the same share, so --ranks must divide the batch")
-    if not chosen.program.exists():
-        parser.error(f"no program at {chosen.program}: build it with scripts/setup.sh, or name it with --program")
+    check_program(parser, chosen)
     return chosen
 
 

@@ -12,12 +12,12 @@ Exit code 0: agreed (or: all faults found), 1: not, or it could not be tried (th
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from common import add_program, check_program, lockstep
 
 try:
     import numpy as np
@@ -231,14 +231,6 @@ def reference(case, first):
         yield dict(zip(names, parameters))
 
 
-def run(program, folder, *arguments):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTEP_")}
-    outcome = subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True,
-                             timeout=60)
-    if outcome.returncode != 0:
-        sys.exit(f"{program} {' '.join(arguments)} ended with {outcome.returncode}:\n{outcome.stdout}{outcome.stderr}")
-
-
 def train(program, case):
     """lockstep's parameters after 0, 1, ... STEPS steps: a dictionary of arrays each."""
     with tempfile.TemporaryDirectory(prefix="lockstep-numpy-") as name:
@@ -253,8 +245,8 @@ def train(program, case):
             f"learning_rate = {case.learning_rate}\nmomentum = {case.momentum}\n")
         models = []
         for steps in range(STEPS + 1):
-            run(program, folder, "train", "case.ini", "--training.max_steps", str(steps), "--run.dir", f"run{steps}")
-            run(program, folder, "export", f"run{steps}/model.lockstep", "--format", "npz", "--out", f"{steps}.npz")
+            lockstep(program, "train", "case.ini", "--training.max_steps", steps, "--run.dir", f"run{steps}", folder=folder)
+            lockstep(program, "export", f"run{steps}/model.lockstep", "--format", "npz", "--out", f"{steps}.npz", folder=folder)
             with np.load(folder / f"{steps}.npz") as arrays:
                 models.append({key: arrays[key] for key in arrays.files})
         return models
@@ -291,12 +283,11 @@ FAULTS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=Path, default=Path(__file__).resolve().parents[1] / "build" / "lockstep")
+    add_program(parser)
     parser.add_argument("--planted-faults", action="store_true")
     arguments = parser.parse_args()
-    program = arguments.program.resolve()
-    if not program.exists():
-        sys.exit(f"compare_numpy.py: no program at {program}; build it with scripts/setup.sh")
+    check_program(parser, arguments)
+    program = arguments.program
 
     good = True
     for case in cases():

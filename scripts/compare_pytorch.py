@@ -17,12 +17,11 @@ import ctypes
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from common import add_networks, add_program, check_program, chosen_networks, lockstep
+
 NETWORKS = [
     ("784-800-10", 128),
     ("784-256-128-10", 64),
@@ -39,10 +38,10 @@ MOMENTUM = 0.9
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--program", type=Path, default=REPOSITORY / "build" / "lockstep", help="default: build/lockstep")
+    add_program(parser)
     parser.add_argument("--arithmetic", default="fp32", help="fp32; bf16 is torch.autocast on PyTorch's side")
     parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
-    parser.add_argument("--network", action="append", metavar="LAYERS:BATCH", help="may be repeated; default: six")
+    add_networks(parser, "six")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each of the two in a round")
     parser.add_argument("--threads", type=int, default=1, help="and as many CPUs, the last that may be used")
@@ -50,14 +49,8 @@ def arguments():
     chosen = parser.parse_args()
     if chosen.rounds < 1 or chosen.threads < 1 or chosen.seconds <= 0:
         parser.error("--rounds, --threads and --seconds must be above 0")
-    try:
-        named = [text.split(":") for text in chosen.network or []]
-        chosen.networks = [(layers, int(batch)) for layers, batch in named] or NETWORKS
-        _ = [[int(size) for size in layers.split("-")] for layers, _ in chosen.networks]
-    except ValueError:
-        parser.error("--network: layers and batch, as in 784-800-10:128")
-    if not chosen.program.exists():
-        parser.error(f"no program at {chosen.program}: build it with scripts/setup.sh, or name it with --program")
+    chosen.networks = chosen_networks(parser, chosen, NETWORKS)
+    check_program(parser, chosen)
     return chosen
 
 
@@ -144,13 +137,9 @@ class TorchSteps:
 
 
 def lockstep_bench(chosen, layers, batch):
-    command = [chosen.program, "bench", "step", "--layers", layers, "--global_batch", batch, "--optimizer",
-               chosen.optimizer, "--arithmetic", chosen.arithmetic, "--threads", chosen.threads, "--seconds",
-               chosen.seconds, "--json"]
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"compare_pytorch.py: {' '.join(str(word) for word in command)} ended with {done.returncode}")
-    return json.loads(done.stdout)
+    return json.loads(lockstep(chosen.program, "bench", "step", "--layers", layers, "--global_batch", batch, "--optimizer",
+                               chosen.optimizer, "--arithmetic", chosen.arithmetic, "--threads", chosen.threads,
+                               "--seconds", chosen.seconds, "--json"))
 
 
 def compare(torch, chosen, layers, batch):

@@ -19,12 +19,12 @@ import gzip
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from compare_pytorch import REPOSITORY, import_torch
+from common import REPOSITORY, add_program, check_program, lockstep
+from compare_pytorch import import_torch
 
 try:
     import numpy as np
@@ -45,7 +45,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0], allow_abbrev=False,
                                      epilog="Other flags are keys of the configuration.")
     parser.add_argument("configs", nargs="*", type=Path, metavar="CONFIG")
-    parser.add_argument("--program", type=Path, default=REPOSITORY / "build" / "lockstep", help="default: build/lockstep")
+    add_program(parser)
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--threads", type=int, default=1, help="of either; default: 1")
     parser.add_argument("--other-order", action="store_true", help="PyTorch takes the samples in another order")
@@ -57,21 +57,12 @@ def arguments():
     chosen.keys = [*words, "--training.threads", str(chosen.threads)]
     if chosen.epochs is not None:
         chosen.keys += ["--training.epochs", str(chosen.epochs)]
-    if not chosen.program.exists():
-        parser.error(f"no program at {chosen.program}: build it with scripts/setup.sh, or name it with --program")
+    check_program(parser, chosen)
     if not chosen.configs:
         chosen.configs = [REPOSITORY / "configs" / name for name in ("xor.ini", "sine.ini")]
         if "--data.dir" in words or os.environ.get("LOCKSTEP_DATA_DIR"):
             chosen.configs.append(REPOSITORY / "configs" / "mnist.ini")
     return chosen
-
-
-def lockstep(program, *words):
-    command = [str(word) for word in (program, *words)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"compare_results.py: {' '.join(command)} ended with {done.returncode}")
-    return done.stdout
 
 
 def philox(seed, purpose, index, minor=0):

@@ -18,16 +18,7 @@ Then: build/lockstep train configs/mnist.ini --data.dir DIR
 USAGE
 }
 
-case ${1:-} in
-'')
-    usage >&2
-    exit 2
-    ;;
--h | --help)
-    usage
-    exit 0
-    ;;
-esac
+needs_argument "$@"
 [ $# -lt 2 ] || mirrors=("$2")
 mkdir -p -- "$1"
 cd -- "$1"

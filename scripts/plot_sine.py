@@ -12,12 +12,12 @@ Keys of the configuration go to every run, for example --training.global_batch a
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from common import REPOSITORY, add_program, check_program, lockstep
+
 CONFIG = REPOSITORY / "configs" / "sine.ini"
 
 
@@ -25,13 +25,12 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0],
                                      epilog="Other flags are keys of the configuration, for every run.",
                                      allow_abbrev=False)
-    parser.add_argument("--program", type=Path, default=REPOSITORY / "build" / "lockstep", help="default: build/lockstep")
+    add_program(parser)
     parser.add_argument("--out", type=Path, default=Path("sine.png"), help="the picture; default: sine.png")
     parser.add_argument("--data", type=Path, help="write the curves as CSV too: x, sin x, then one column a model")
     parser.add_argument("--iterations", type=int, nargs="+", default=[1, 10, 20, 40, 100])
     chosen, chosen.keys = parser.parse_known_args()
-    if not chosen.program.exists():
-        parser.error(f"no program at {chosen.program}: build it with scripts/setup.sh, or name it with --program")
+    check_program(parser, chosen)
     return chosen
 
 
@@ -45,15 +44,6 @@ def import_libraries():
     matplotlib.use("Agg")
     from matplotlib import pyplot
     return numpy, pyplot
-
-
-def lockstep(program, *words):
-    """Runs a subcommand with --json where it has a result; returns what it printed."""
-    command = [str(word) for word in (program, *words)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"plot_sine.py: {' '.join(command)} ended with {done.returncode}")
-    return done.stdout
 
 
 def trained(chosen, np, iterations, folder):

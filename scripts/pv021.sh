@@ -15,16 +15,7 @@ PROGRAM: the lockstep to use instead of building it.
 USAGE
 }
 
-case ${1:-} in
-'')
-    usage >&2
-    exit 2
-    ;;
--h | --help)
-    usage
-    exit 0
-    ;;
-esac
+needs_argument "$@"
 [ -d "$1" ] || die "$1 is not a folder"
 [ -d "${OUT:-.}" ] || die "OUT=$OUT is not a folder"
 data=$(realpath -- "$1")
