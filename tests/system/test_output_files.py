@@ -175,7 +175,8 @@ class Targets(OutputTest):
                 self.assertIn("old\n", outcome.out)
                 self.assertEqual([line for line in outcome.out.splitlines() if "/" in line], left)
         # A log that is full later on: the run ends, and says why.
-        outcome = on_small_disk("64k", "$L train c.ini --run.dir small/logs --run.log_every 1 --training.epochs 900 >/dev/null")
+        outcome = on_small_disk("64k", "$L train c.ini --run.dir small/logs --run.log_every 1 --training.epochs 900 "
+                                "--comm.check_every 0 >/dev/null")
         self.assertEqual(outcome.code, CHECKPOINT, outcome)
         self.assertIn("metrics.jsonl: No space left", outcome.messages()[0])
 
