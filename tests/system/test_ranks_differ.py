@@ -167,7 +167,7 @@ class Inputs(Ranks):
         cases = [(pair([*command, "--network.weights", "w.txt"]), "rank 1/2 on ", "network.weights is w.txt: ", "digest ")
                  for command in READERS]
         cases.append((pair(["eval", "g.ini"]), "rank 1/2 on ", "network.digraph is g.txt: ", "digest "))
-        cases.append((pair(["eval", "g.ini"], "c"), "rank 1/2 on ", "the training set is ", "4 samples"))
+        cases.append((pair(["eval", "g.ini"], "c"), "rank 1/2 on ", "data.table is t.table: ", "digest "))
         self.refuse(cases, DATA)
 
     def test_another_model_is_found(self):
