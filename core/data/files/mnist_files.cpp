@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <limits>
 #include <map>
-#include <regex>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -45,14 +46,48 @@ struct Family {
 
 using Families = std::map<std::string, Family>;  // by prefix
 
+/// Takes the first of `endings` that `text` ends with off it, and returns it; "" where there is none.
+std::string_view take_ending(std::string_view& text, std::initializer_list<std::string_view> endings) {
+    for (const std::string_view ending : endings) {
+        if (!text.ends_with(ending)) continue;
+        text.remove_suffix(ending.size());
+        return ending;
+    }
+    return {};
+}
+
+/// A file's name: prefix, part, "-images" or "-labels", "-idx3-ubyte" or its like, ".gz".
+struct FileName {
+    std::string_view prefix;
+    std::string_view part;  ///< "train", "t10k" or "test"
+    std::string_view kind;
+    bool dotted = false;  ///< ".idx3-ubyte"
+    bool packed = false;
+
+    /// None where it is no such name. `name` must outlive the result.
+    static std::optional<FileName> parse(std::string_view name) {
+        FileName read;
+        read.packed = !take_ending(name, {".gz"}).empty();
+        if (take_ending(name, {"-ubyte", "-byte", "-short", "-int", "-float", "-double"}).empty()) return {};
+        if (name.empty() || name.back() < '0' || name.back() > '9') return {};
+        name.remove_suffix(1);
+        const std::string_view idx = take_ending(name, {"-idx", ".idx"});
+        read.kind = take_ending(name, {"-images", "-labels"});
+        read.part = take_ending(name, {"train", "t10k", "test"});
+        if (idx.empty() || read.kind.empty() || read.part.empty()) return {};
+        if (!name.empty() && std::string_view("-_.").find(name.back()) == std::string_view::npos) return {};
+        read.dotted = idx.front() == '.';
+        read.prefix = name;
+        return read;
+    }
+};
+
 void add(Families& families, const fs::directory_entry& entry) {
-    static const std::regex kForm(
-        R"((|.*[-_.])(train|t10k|test)-(images|labels)([-.])idx[0-9]-(?:ubyte|byte|short|int|float|double)(\.gz)?)");
     const std::string name = entry.path().filename().string();
-    std::smatch part;
-    if (name.size() > 200 || !std::regex_match(name, part, kForm)) return;
-    const std::size_t role = (part[2] == "train" ? 0 : 2) + (part[3] == "images" ? 0 : 1);
-    int rank = (part[5].matched ? 1 : 0) + (part[4] == "." ? 2 : 0) + (part[2] == "test" ? 4 : 0);
+    const auto read = FileName::parse(name);
+    if (!read) return;
+    const std::size_t role = (read->part == "train" ? 0 : 2) + (read->kind == "-images" ? 0 : 1);
+    int rank = (read->packed ? 1 : 0) + (read->dotted ? 2 : 0) + (read->part == "test" ? 4 : 0);
     std::error_code ignored;
     fs::path path = entry.path();
     if (fs::is_directory(path, ignored)) {
@@ -60,7 +95,7 @@ void add(Families& families, const fs::directory_entry& entry) {
         rank += 8;
     }
     if (!fs::exists(path, ignored) || fs::is_directory(path, ignored)) return;
-    families[part[1].str()].offer(role, std::move(path), rank);
+    families[std::string(read->prefix)].offer(role, std::move(path), rank);
 }
 
 /// The sets in one folder, also those of which files are missing.
