@@ -13,7 +13,7 @@ namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
     const Prepared prepared = prepare(comm, input.config, input.options);
-    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));

@@ -59,7 +59,7 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
     const ResampledTraining training{
         .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
             return folds[i];
