@@ -7,7 +7,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <functional>
 #include <new>
 #include <optional>
 #include <string>
@@ -27,6 +26,7 @@
 #include "core/base/threads.h"
 #include "launcher/commands/command_line.h"
 #include "launcher/commands/same_start.h"
+#include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/version.h"
@@ -35,17 +35,6 @@
 namespace {
 
 using namespace lockstep;  // NOLINT(google-build-using-namespace): this file is the program itself
-
-/// The error on stderr, behind the rank it comes from; a message that names its rank already is left alone.
-/// Never throws: the exit code must be the error's own.
-void report(const std::string& where, const std::string& message) noexcept {
-    try {
-        const bool has_place = message.starts_with("rank ");
-        print_error(fmt::format("lockstep: {}{}", has_place ? "" : where + ": ", message));
-    } catch (const std::exception&) {
-        write_text(stderr, "lockstep: an error, and no memory to say which\n");
-    }
-}
 
 std::string where_without_mpi() {
     return fmt::format("rank {}/{} on {}", launched_rank(), launched_processes(), host_name());
@@ -56,7 +45,7 @@ std::string where_without_mpi() {
 /// error. Those that are still there then speak as well: perhaps there is no first one.
 int leave_together(const Error& error) {
     if (launched_rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
-    report(where_without_mpi(), error.what());
+    report_error(where_without_mpi(), error.what());
     return static_cast<int>(error.code());
 }
 
@@ -129,7 +118,7 @@ int run_alone(const Request& request) {
         }
         return run_subcommand_alone(request.line);
     } catch (const Error& error) {
-        report(where_without_mpi(), error.what());
+        report_error(where_without_mpi(), error.what());
         return static_cast<int>(error.code());
     }
 }
@@ -171,30 +160,6 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const int code = run_subcommand(comm, name, input);
     watchdog.finish();
     return code;
-}
-
-/// For an error that the other ranks may not know of. Where several met one like it, rank 0 speaks: the
-/// others give it time to, and are ended with it.
-[[noreturn]] void end_job(const Communicator& comm, const std::string& message, ExitCode code) {
-    if (comm.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    report(comm.where(), message);
-    abort_job(code);
-}
-
-/// What `action` returns, or how it ended. With an error that is one rank's own the whole job ends here.
-int guarded(const Communicator& comm, const std::function<int()>& action) {
-    try {
-        return action();
-    } catch (const CollectiveError& error) {
-        if (comm.rank() == 0) report(comm.where(), error.what());
-        return static_cast<int>(error.code());
-    } catch (const Error& error) {
-        end_job(comm, error.what(), error.code());
-    } catch (const std::bad_alloc&) {
-        end_job(comm, kOutOfMemory, ExitCode::kInternal);
-    } catch (const std::exception& error) {
-        end_job(comm, fmt::format("internal error: {}; please report it", error.what()), ExitCode::kInternal);
-    }
 }
 
 /// A process that is one of several, or that computes. All of them meet here, also those that need no MPI, so
@@ -244,7 +209,7 @@ int after_output(int code) {
     const std::string lost = lost_output();
     const bool failed = code != static_cast<int>(ExitCode::kDone) && code != kModelsDiffer;
     if (lost.empty() || failed) return code;
-    report(where_without_mpi(), lost);
+    report_error(where_without_mpi(), lost);
     return static_cast<int>(ExitCode::kUsage);
 }
 
@@ -259,9 +224,9 @@ int main(int argc, char** argv) {
     try {
         return after_output(run(argc, argv));
     } catch (const std::bad_alloc&) {
-        report(where_without_mpi(), kOutOfMemory);
+        report_error(where_without_mpi(), kOutOfMemory);
     } catch (const std::exception& error) {
-        report(where_without_mpi(), error.what());
+        report_error(where_without_mpi(), error.what());
     }
     abort_job(ExitCode::kInternal);
 }

@@ -4,13 +4,29 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 
 namespace lockstep {
 
 std::shared_ptr<const Dataset> Dataset::divided_by(float divisor) const {
     throw std::logic_error(fmt::format("{}: has no stored inputs to divide by {}", description(), divisor));
+}
+
+std::string Dataset::digest() const {
+    std::vector<float> x(input_size());
+    std::vector<float> values(has_targets() ? target_size() : 0);
+    std::vector<std::int32_t> label(has_targets() && classes() > 0 ? 1 : 0);
+    DigestBuilder digest;
+    for (std::uint64_t i = 0; i < size(); ++i) {
+        read({&i, 1}, {x.data(), 1, x.size()},
+             {label, {values.data(), values.empty() ? 0U : 1U, values.size()}});
+        digest.update(std::span<const float>(x)).update(std::span<const float>(values));
+        digest.update(std::span<const std::int32_t>(label));
+    }
+    return digest.digest().hex();
 }
 
 void Dataset::check_read(std::span<const std::uint64_t> indices, const Matrix& x,

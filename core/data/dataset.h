@@ -26,7 +26,8 @@ struct TargetView {
 using Distortion = std::function<void(const Matrix& x)>;
 
 /// Samples 0 … size() − 1, each an input vector and a target: a class (classes() > 0) or a real vector.
-/// Reading is const and has no state: any thread or rank that reads sample i gets the same bits.
+/// A set says classes() or target_size(). Reading is const and has no state: any thread or rank that reads
+/// sample i gets the same bits.
 class Dataset {
   public:
     virtual ~Dataset() = default;
@@ -42,9 +43,9 @@ class Dataset {
     [[nodiscard]] virtual Shape raw_shape() const { return input_shape(); }
     [[nodiscard]] std::size_t raw_size() const { return raw_shape().count(); }
     /// Classes of the targets, or 0 where they are real vectors.
-    [[nodiscard]] virtual std::size_t classes() const = 0;
+    [[nodiscard]] virtual std::size_t classes() const { return 0; }
     /// Length of a real target vector, or 0 where the targets are classes.
-    [[nodiscard]] virtual std::size_t target_size() const = 0;
+    [[nodiscard]] virtual std::size_t target_size() const { return 0; }
     /// False for a test set that came without labels: it can be predicted, but not trained on or scored. It
     /// still says classes(), those of its training set. Ask before reading targets.
     [[nodiscard]] virtual bool has_targets() const { return true; }
@@ -52,8 +53,8 @@ class Dataset {
     [[nodiscard]] virtual std::string description() const = 0;
     /// 128 bits (XXH3) of the samples as 32 hex digits, for run records: of the stored inputs and targets,
     /// or, where nothing is stored, of what the samples are a function of. Cost: one pass over the stored
-    /// bytes.
-    [[nodiscard]] virtual std::string digest() const = 0;
+    /// bytes. Unless a set knows better: of all that read() gives.
+    [[nodiscard]] virtual std::string digest() const;
 
     /// What the stored inputs are divided by when they are read, data.scale; nothing where the source stores
     /// none, or scales by itself.

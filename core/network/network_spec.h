@@ -89,9 +89,10 @@ struct NetworkSpec {
 };
 
 /// Reads "dense units=800 activation=relu init=he": the kind, then those attributes that its row of
-/// layers/layer_kind.h and its activation's row read, in any order.
+/// layers/layer_kind.h and its activation's row read, in any order. Rows of `own` are kinds too: those of a
+/// program that uses the library.
 /// Throws ConfigError naming the attribute, the rule and the nearest valid spelling.
-LayerSpec parse_layer(std::string_view text);
+LayerSpec parse_layer(std::string_view text, std::span<const LayerKind* const> own = {});
 /// The text that parse_layer reads back as the same specification.
 std::string to_string(const LayerSpec& layer);
 

@@ -6,13 +6,14 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/run/printing.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input);
-    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    const Prepared prepared = prepare(comm, input.config, input.options);
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
@@ -22,7 +23,8 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                                      .count = input.config.resampling.bags,
                                      .draw = draw,
                                      .own_seeds = true};
-    const Resampled trained = train_resampled(comm, input, prepared, training, progress);
+    const Resampled trained =
+        train_resampled(comm, {input.config, input.options, prepared}, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         const nlohmann::json& report = trained.report;
@@ -33,7 +35,8 @@ int command_bag(Communicator& comm, const CommandInput& input) {
         }
         progress.line(fmt::format("together: lockstep eval {} --model {}", input.positional.front().string(),
                                   report["run_dir"].get<std::string>()));
-        publish(input, trained, training);
+        publish(trained, training, input.config.run.overwrite);
+        if (input.json) print_json(trained.report);
     });
     return static_cast<int>(ExitCode::kDone);
 }

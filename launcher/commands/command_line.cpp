@@ -248,7 +248,10 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
-    if (name == "combine") input.vote = one_of(name, value, {"average", "vote"}) == "vote";
+    if (name == "combine") {
+        input.combination =
+            one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
+    }
     if (name == "out") input.out = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});

@@ -11,6 +11,7 @@
 #include "launcher/bench/bench.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/score/ensemble.h"
 
 namespace lockstep {
 
@@ -28,14 +29,14 @@ struct CommandInput {
     std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
     bool json = false;                              ///< one JSON object on stdout and nothing else
     std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
-    bool vote = false;                          ///< --combine vote
-    std::filesystem::path out;                  ///< --out FILE
-    std::string set = "test";                   ///< --set train|validation|test
-    std::string format;                         ///< --format safetensors|npz
-    std::size_t ranks = 0;                      ///< --ranks N; 0: not given
-    bool layers = false;                        ///< --layers
-    BenchInput bench;                           ///< of `bench`, whose flags are its own
-    GradcheckInput gradcheck;                   ///< of `gradcheck`, likewise
+    Combination combination = Combination::kAverage;  ///< --combine
+    std::filesystem::path out;                        ///< --out FILE
+    std::string set = "test";                         ///< --set train|validation|test
+    std::string format;                               ///< --format safetensors|npz
+    std::size_t ranks = 0;                            ///< --ranks N; 0: not given
+    bool layers = false;                              ///< --layers
+    BenchInput bench;                                 ///< of `bench`, whose flags are its own
+    GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
     ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
     Config config;

@@ -8,6 +8,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/run/printing.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -48,7 +49,7 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input);
+    const Prepared prepared = prepare(comm, input.config, input.options);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -58,19 +59,20 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    Progress progress = Progress::for_rank(static_cast<int>(comm.rank()), input.json);
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
     const ResampledTraining training{
         .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
             return folds[i];
         }};
-    Resampled trained = train_resampled(comm, input, prepared, training, progress);
+    Resampled trained = train_resampled(comm, {input.config, input.options, prepared}, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         nlohmann::json& report = trained.report;
         report["validation_loss"] = spread(report["networks"], "validation_loss");
         report["validation_accuracy"] = spread(report["networks"], "validation_accuracy");
         print(progress, report);
-        publish(input, trained, training);
+        publish(trained, training, input.config.run.overwrite);
+        if (input.json) print_json(trained.report);
     });
     return static_cast<int>(ExitCode::kDone);
 }

@@ -23,7 +23,7 @@ namespace {
 
 /// The set that --set names; it must have targets to be scored against.
 const std::shared_ptr<const Dataset>& scored_set(const CommandInput& input, const DataSets& data) {
-    const std::shared_ptr<const Dataset>& set = chosen_set(input, data);
+    const std::shared_ptr<const Dataset>& set = chosen_set(input.set, data);
     if (!set->has_targets()) {
         throw DataError(
             fmt::format("{}: there are no labels to score against; use lockstep predict, or --set train",
@@ -59,7 +59,7 @@ std::vector<TableRow> table_rows(const TrainedNetwork& trained, const Dataset& s
 int eval_together(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
                   const std::vector<std::filesystem::path>& models) {
     const Ensemble ensemble =
-        agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+        agree(comm, [&] { return Ensemble(models, prepared, input.config, input.combination); });
     const std::shared_ptr<const Dataset> set = agree(comm, [&] { return scored_set(input, prepared.data); });
     for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
     const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
@@ -74,7 +74,8 @@ int eval_together(const Communicator& comm, const CommandInput& input, const Pre
     print_out("{}", input.set);
     if (score.loss) print_out(" loss {:.6f}", *score.loss);
     if (score.accuracy) print_out("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    print_out("  ({} samples, {} models, {})\n", set->size(), models.size(), input.vote ? "vote" : "average");
+    print_out("  ({} samples, {} models, {})\n", set->size(), models.size(),
+              input.combination == Combination::kVote ? "vote" : "average");
     return static_cast<int>(ExitCode::kDone);
 }
 
@@ -103,9 +104,10 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
 int command_eval(Communicator& comm, const CommandInput& input) {
     if (!input.config.digraph.empty()) return eval_digraph(comm, input);
     const auto models = same_model_files(comm, input.models);
-    const Prepared prepared = prepare(comm, input);
+    const Prepared prepared = prepare(comm, input.config, input.options);
     if (models.size() > 1) return eval_together(comm, input, prepared, models);
-    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
+    const auto trained =
+        agree(comm, [&] { return open_trained(models, input.config, input.options, prepared); });
     const auto raw = agree(comm, [&] { return scored_set(input, prepared.data); });
     const auto set = agree(comm, [&] { return trained->seen(raw); });
     warn(comm, trained->scale_advice(*raw));

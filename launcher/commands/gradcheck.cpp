@@ -127,7 +127,7 @@ void refuse_wrong(const Checked& checked) {
 
 int command_gradcheck(const CommandInput& input) {
     const ContractFloatMode float_mode;
-    Prepared prepared = prepare(input);
+    Prepared prepared = prepare(input.config, input.options);
     if (prepared.network.loss == Loss::kPerceptron) {
         throw ConfigError(
             "network.loss = perceptron: the rule of unit steps is no gradient, so there is nothing to "

@@ -189,7 +189,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
 }  // namespace
 
 int command_plan(const CommandInput& input) {
-    const Prepared prepared = prepare(input);
+    const Prepared prepared = prepare(input.config, input.options);
     check_stopping(input.config, input.options, prepared.network, prepared.data.validation != nullptr);
     choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
     const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;

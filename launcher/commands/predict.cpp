@@ -68,11 +68,12 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
     const std::size_t leaf = input.config.training.leaf;
     if (models.size() > 1) {
         const Ensemble ensemble =
-            agree(comm, [&] { return Ensemble(models, prepared, input.config, combination(input)); });
+            agree(comm, [&] { return Ensemble(models, prepared, input.config, input.combination); });
         for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
         return comm.allgather(predictions(comm, ensemble, set, leaf));
     }
-    const auto trained = agree(comm, [&] { return open_trained(models, input, prepared); });
+    const auto trained =
+        agree(comm, [&] { return open_trained(models, input.config, input.options, prepared); });
     const auto seen = agree(comm, [&] { return trained->seen(set); });
     warn(comm, trained->scale_advice(*set));
     return comm.allgather(predictions(comm, *trained, *seen, leaf));
@@ -89,8 +90,8 @@ std::vector<std::filesystem::path> files_given(const CommandInput& input) {
 
 int command_predict(Communicator& comm, const CommandInput& input) {
     const auto models = same_model_files(comm, input.models);
-    const Prepared prepared = prepare(comm, input);
-    const auto set = agree(comm, [&] { return chosen_set(input, prepared.data); });
+    const Prepared prepared = prepare(comm, input.config, input.options);
+    const auto set = agree(comm, [&] { return chosen_set(input.set, prepared.data); });
     agree(comm, [&] {
         if (comm.rank() == 0) check_output(input.out, files_given(input), input.json);
     });

@@ -152,14 +152,14 @@ std::string to_text(ModelRecord record) {
     return stream.str();
 }
 
-ModelRecord from_text(const std::string& text, std::uint32_t version) {
+ModelRecord from_text(const std::string& text, std::uint32_t version, std::span<const LayerKind* const> own) {
     ModelRecord record;
     std::vector<std::string> layers;
     std::string loss;
     RecordReader archive(text);
     transfer(archive, record, layers, loss);
     split_source(record);
-    for (const std::string& layer : layers) record.network.layers.push_back(parse_layer(layer));
+    for (const std::string& layer : layers) record.network.layers.push_back(parse_layer(layer, own));
     record.network.loss = parse_loss(loss);
     if (version >= 2) {
         Preprocessing preprocessing;
@@ -356,7 +356,7 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
     write_model(path, std::move(record), layout, arena);
 }
 
-Model read_model(const std::filesystem::path& path) {
+Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own) {
     Reader reader(path);
     const Header header = read_header(reader);
     const std::uint64_t offset = arena_offset(header.record_bytes);
@@ -377,7 +377,7 @@ Model read_model(const std::filesystem::path& path) {
 
     text.resize(header.record_bytes);
     try {
-        model.record = from_text(text, header.version);
+        model.record = from_text(text, header.version, own);
         const Network network(model.record.network);
         model.layout = network.layout();
     } catch (const ConfigError& error) {

@@ -79,7 +79,8 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
 
 /// Throws CheckpointError naming the file, the offset, what was expected and what to do, where it is missing,
 /// no model, of a newer version, truncated, of a wrong checksum, or where its blocks do not fit its network.
-Model read_model(const std::filesystem::path& path);
+/// `own`: layer kinds of the program's own, as for parse_layer.
+Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own = {});
 
 /// Throws CheckpointError unless the model was made for `network` (inputs, layers, loss) and for inputs
 /// preprocessed like that: eval and predict.

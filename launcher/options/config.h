@@ -25,9 +25,9 @@ namespace lockstep {
 inline constexpr std::size_t kWholeSet = std::numeric_limits<std::size_t>::max();
 
 struct TrainingConfig {
-    std::size_t epochs = 0;        ///< 0: bounded by max_steps alone
-    std::size_t max_steps = 0;     ///< 0: bounded by epochs alone; both 0: initialise and save
-    std::size_t global_batch = 0;  ///< over all ranks; kWholeSet for `all`
+    std::size_t epochs = 0;          ///< 0: bounded by max_steps alone
+    std::size_t max_steps = 0;       ///< 0: bounded by epochs alone; both 0: initialise and save
+    std::size_t global_batch = 128;  ///< over all ranks; kWholeSet for `all`
     std::size_t leaf = 32;
     std::size_t micro_batch = 0;  ///< samples whose activations are alive on a rank; 0: its whole share
     SampleOrder order = SampleOrder::kShuffled;
@@ -38,8 +38,8 @@ struct TrainingConfig {
     bool keep_best = false;         ///< the parameters of the best check, not the last ones
     bool watches_accuracy = false;  ///< what makes a check the best: its validation accuracy, not its loss
     double stop_gradient = 0.0;     ///< norm of the mean gradient to stop at; 0: never
-    std::size_t stop_gradient_steps =
-        1;  ///< how many in a row must be that small, where it is that of a step
+    /// How many in a row must be that small, where it is that of a step.
+    std::size_t stop_gradient_steps = 10;
     bool stop_gradient_of_epoch = false;  ///< the norm is that of an epoch's mean gradient, not of a step's
     bool log_gradient = false;            ///< run.log_gradient: the norms are in the log in any case
 
@@ -60,8 +60,8 @@ struct CommConfig {
     Sharding sharding = Sharding::kNone;
     Compression compression = Compression::kNone;
     double keep = 0.0;  ///< share of a leaf's values that go up the tree, with kTopK
-    double bucket_mib = 0.0;
-    std::size_t check_every = 0;  ///< steps between comparisons of the replicas; 0: only at the end
+    double bucket_mib = 1.0;
+    std::size_t check_every = 100;  ///< steps between comparisons of the replicas; 0: only at the end
 
     /// Bytes of a bucket, at least one value.
     [[nodiscard]] std::size_t bucket_bytes() const;
@@ -81,10 +81,12 @@ struct RunConfig {
         dir;                 ///< empty: runs/<configuration>-<date>-<time>, see choose_run_dir in run_log.h
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
-    std::size_t log_every = 0;       ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+    std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 
+/// All that is not set is as the table of options has it by default; there are no layers and no data, and
+/// nothing is trained.
 struct Config {
     std::string name;  ///< of the configuration file: "mnist"
     DataOptions data;

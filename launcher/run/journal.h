@@ -48,9 +48,9 @@ std::string to_string(Ending::Reason reason);
 
 class Journal {
   public:
-    /// `log` is nothing on the ranks other than 0. The clock starts here. `log_every`: steps between lines of
-    /// metrics.jsonl, 0 for none within an epoch.
-    Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every);
+    /// `log` is nothing on the ranks other than 0, and on all where no run directory is wanted. The clock
+    /// starts here. `log_every`: steps between lines of metrics.jsonl, 0 for none within an epoch.
+    explicit Journal(Progress progress, std::optional<RunLog> log = std::nullopt, std::size_t log_every = 0);
 
     /// Steps are taken between these two calls, and nothing else: samples_per_second goes by this time.
     void training_begins() { steps_watch_.emplace(); }

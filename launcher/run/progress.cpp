@@ -39,7 +39,7 @@ bool reaches_terminal(std::FILE* out) {
     return terminal;
 }
 
-Progress Progress::for_rank(int rank, bool json) {
+Progress Progress::for_rank(std::size_t rank, bool json) {
     std::FILE* out = json ? stderr : stdout;
     if (rank != 0) return {Style::kSilent, out};
     return {reaches_terminal(out) ? Style::kBar : Style::kLines, out};

@@ -14,7 +14,7 @@ class Progress {
 
     /// What fits here: silent on ranks other than 0; with `json` on stderr, else on stdout; a bar where that
     /// is a terminal, lines where it is not.
-    static Progress for_rank(int rank, bool json);
+    static Progress for_rank(std::size_t rank, bool json = false);
 
     Progress(Style style, std::FILE* out);
 

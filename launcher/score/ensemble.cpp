@@ -30,10 +30,6 @@ void vote(Matrix outputs) {
 
 }  // namespace
 
-Combination combination(const CommandInput& input) {
-    return input.vote ? Combination::kVote : Combination::kAverage;
-}
-
 Ensemble::Ensemble(const std::vector<std::filesystem::path>& models, const Prepared& prepared,
                    const Config& config, Combination combination)
     : combination_(combination) {

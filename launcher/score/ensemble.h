@@ -37,9 +37,6 @@ struct EnsembleScore {
     std::optional<double> accuracy;
 };
 
-/// What --combine says.
-Combination combination(const CommandInput& input);
-
 class Ensemble {
   public:
     /// Reads the models one after the other. Requires at least one, and classes for votes. Throws as

@@ -16,41 +16,40 @@ namespace lockstep {
 namespace {
 
 /// The data alone, once the configuration is known to have a network for it.
-Prepared open(const CommandInput& input) {
-    if (!input.config.digraph.empty()) {
+Prepared open(const Config& config, const ResolvedOptions& options) {
+    if (!config.digraph.empty()) {
         throw ConfigError(fmt::format(
             "{}: a network with cycles is not trained and has no model file; lockstep eval alone runs it",
-            input.options.place("network.digraph")));
+            options.place("network.digraph")));
     }
-    set_thread_count(static_cast<int>(input.config.training.threads));
-    check_drawn_samples(input.config.data, input.options, launched_processes());
+    set_thread_count(static_cast<int>(config.training.threads));
+    check_drawn_samples(config.data, options, launched_processes());
     Prepared prepared;
-    prepared.data = open_data(input.config.data);
+    prepared.data = open_data(config.data);
     return prepared;
 }
 
-void check_network(const CommandInput& input, Prepared& prepared) {
-    prepared.network =
-        check_against_data(input.config, input.options, *prepared.data.train, *prepared.data.test);
-    if (const auto& weights = input.config.weights; !weights.empty()) {
+void check_network(const Config& config, const ResolvedOptions& options, Prepared& prepared) {
+    prepared.network = check_against_data(config, options, *prepared.data.train, *prepared.data.test);
+    if (const auto& weights = config.weights; !weights.empty()) {
         prepared.weights = read_weights_file(weights, prepared.network);
     }
 }
 
 }  // namespace
 
-Prepared prepare(const CommandInput& input) {
-    Prepared prepared = open(input);
-    check_network(input, prepared);
+Prepared prepare(const Config& config, const ResolvedOptions& options) {
+    Prepared prepared = open(config, options);
+    check_network(config, options, prepared);
     return prepared;
 }
 
-Prepared prepare(const Communicator& comm, const CommandInput& input) {
-    check_same_files(comm, input.config);
-    Prepared prepared = agree(comm, [&] { return open(input); });
+Prepared prepare(const Communicator& comm, const Config& config, const ResolvedOptions& options) {
+    check_same_files(comm, config);
+    Prepared prepared = agree(comm, [&] { return open(config, options); });
     // Before anything goes by the number of samples.
     check_same_data(comm, prepared.data);
-    agree(comm, [&] { check_network(input, prepared); });
+    agree(comm, [&] { check_network(config, options, prepared); });
     return prepared;
 }
 
@@ -63,9 +62,9 @@ void fit_inputs(Prepared& prepared, const PreprocessingOptions& options) {
     }
 }
 
-const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data) {
-    if (input.set == "train") return data.train;
-    if (input.set == "test") return data.test;
+const std::shared_ptr<const Dataset>& chosen_set(std::string_view name, const DataSets& data) {
+    if (name == "train") return data.train;
+    if (name == "test") return data.test;
     if (data.validation) return data.validation;
     throw ConfigError(
         "--set validation: data.split = none cuts out no validation part; set data.split, as in 80/20 or "

@@ -1,12 +1,15 @@
 // What comes before any training or scoring: the data opened and the network checked against them.
 #pragma once
 
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "comm/communicator.h"
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
-#include "launcher/commands/commands.h"
+#include "launcher/options/config.h"
+#include "launcher/options/options.h"
 
 namespace lockstep {
 
@@ -21,18 +24,19 @@ struct Prepared {
 /// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets
 /// the number of threads. Throws ConfigError, also where the configuration has a digraph, and DataError. Not
 /// collective.
-Prepared prepare(const CommandInput& input);
+Prepared prepare(const Config& config, const ResolvedOptions& options);
 
 /// The same on every rank, each of which reads for itself. Throws CollectiveError for what any of them
 /// throws, and where they see other data or weights (exit code 3). Collective.
-Prepared prepare(const Communicator& comm, const CommandInput& input);
+Prepared prepare(const Communicator& comm, const Config& config, const ResolvedOptions& options);
 
 /// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
 /// where a network is trained. Where there is a model it comes with its own, see trained_network.h. Throws
 /// DataError. Not collective.
 void fit_inputs(Prepared& prepared, const PreprocessingOptions& options);
 
-/// The set that --set names. Throws ConfigError where there is no validation part.
-const std::shared_ptr<const Dataset>& chosen_set(const CommandInput& input, const DataSets& data);
+/// The set that --set names: "train", "validation" or "test". Throws ConfigError where there is no validation
+/// part.
+const std::shared_ptr<const Dataset>& chosen_set(std::string_view name, const DataSets& data);
 
 }  // namespace lockstep

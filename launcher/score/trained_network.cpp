@@ -56,21 +56,22 @@ std::string TrainedNetwork::scale_advice(const Dataset& set) const {
 }
 
 std::unique_ptr<TrainedNetwork> open_trained(std::span<const std::filesystem::path> models,
-                                             const CommandInput& input, const Prepared& prepared) {
-    const Arithmetic arithmetic = input.config.training.arithmetic;
+                                             const Config& config, const ResolvedOptions& options,
+                                             const Prepared& prepared) {
+    const Arithmetic arithmetic = config.training.arithmetic;
     if (!models.empty()) {
-        return std::make_unique<TrainedNetwork>(models.front(), prepared.network, input.config.preprocessing,
+        return std::make_unique<TrainedNetwork>(models.front(), prepared.network, config.preprocessing,
                                                 arithmetic);
     }
     if (prepared.weights.empty()) {
         throw ConfigError(
             "no weights are given; needs --model FILE, or network.weights in the configuration");
     }
-    if (input.config.preprocessing.inputs != InputScaling::kNone) {
+    if (config.preprocessing.inputs != InputScaling::kNone) {
         throw ConfigError(
             fmt::format("{}: is fitted in training and comes with a model, but network.weights alone are "
                         "given; needs --model FILE",
-                        input.options.place("preprocessing.inputs")));
+                        options.place("preprocessing.inputs")));
     }
     return std::make_unique<TrainedNetwork>(prepared.network, arithmetic, prepared.weights);
 }

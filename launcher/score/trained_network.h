@@ -46,6 +46,7 @@ class TrainedNetwork {
 /// What eval and predict of one network use: the first of `models`, else network.weights. Throws ConfigError
 /// where neither is given, and as the constructor. Not collective.
 std::unique_ptr<TrainedNetwork> open_trained(std::span<const std::filesystem::path> models,
-                                             const CommandInput& input, const Prepared& prepared);
+                                             const Config& config, const ResolvedOptions& options,
+                                             const Prepared& prepared);
 
 }  // namespace lockstep

@@ -11,63 +11,61 @@
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
+#include "launcher/advice/data_advice.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/printing.h"
-#include "launcher/advice/data_advice.h"
-#include "launcher/train/training_run.h"
 
 namespace lockstep {
 
 namespace {
 
-std::size_t group_count(const Communicator& comm, const CommandInput& input, std::size_t networks) {
-    const std::size_t groups = input.config.resampling.groups;
+std::size_t group_count(const Communicator& comm, const TrainingJob& job, std::size_t networks) {
+    const std::size_t groups = job.config.resampling.groups;
     const std::size_t most = std::min(comm.size(), networks);
     if (groups <= most) return groups == 0 ? most : groups;
     throw ConfigError(fmt::format("{}: {} ranks train {} networks; choose at most {} groups, or 0",
-                                  input.options.place("resampling.groups"), comm.size(), networks, most));
+                                  job.options.place("resampling.groups"), comm.size(), networks, most));
 }
 
-void refuse_splits(const CommandInput& input, const DataSets& data) {
-    if (!data.validation) return;
+void refuse_splits(const TrainingJob& job) {
+    if (!job.prepared.data.validation) return;
     throw ConfigError(
         fmt::format("{}: every network has a validation part of its own draw; set data.split = none",
-                    input.options.place("data.split")));
+                    job.options.place("data.split")));
 }
 
 /// The directory of them all, on rank 0. What would stop a later network is refused now.
-std::optional<RunDirectory> make_directory(const Communicator& comm, const CommandInput& input,
+std::optional<RunDirectory> make_directory(const Communicator& comm, const TrainingJob& job,
                                            const ResampledTraining& training) {
     return agree(comm, [&]() -> std::optional<RunDirectory> {
         if (comm.rank() != 0) return std::nullopt;
         const auto now = std::chrono::system_clock::now();
-        RunDirectory directory(input.config, input.options, now);
+        RunDirectory directory(job.config, job.options, now);
         std::error_code ignored;
         if (std::filesystem::is_directory(directory.path() / training.report_file, ignored)) {
             throw ConfigError(fmt::format("{}: {} in it is a folder, where the report would go; move it away",
-                                          input.options.place("run.dir"), training.report_file));
+                                          job.options.place("run.dir"), training.report_file));
         }
-        Config config = input.config;
+        Config config = job.config;
         for (std::size_t number = 1; number <= training.count; ++number) {
             config.run.dir = member_dir(directory.path(), training.kind, number);
-            choose_run_dir(config, input.options, now);
+            choose_run_dir(config, job.options, now);
         }
         return directory;
     });
 }
 
-Prepared prepare_member(const CommandInput& input, const Prepared& all, Resample draw,
-                        const std::string& name) {
+Prepared prepare_member(const TrainingJob& job, Resample draw, const std::string& name) {
     if (draw.validation.empty()) {
         throw DataError(fmt::format("{}: {} leaves no sample to judge by; more samples are needed",
-                                    all.data.train->description(), name));
+                                    job.prepared.data.train->description(), name));
     }
-    Prepared member = all;
+    Prepared member = job.prepared;
     member.data.train =
-        std::make_shared<Subset>(all.data.train, std::move(draw.training), name + ", training part");
-    member.data.validation =
-        std::make_shared<Subset>(all.data.train, std::move(draw.validation), name + ", validation part");
-    member.network = check_against_data(input.config, input.options, *member.data.train, *member.data.test);
+        std::make_shared<Subset>(job.prepared.data.train, std::move(draw.training), name + ", training part");
+    member.data.validation = std::make_shared<Subset>(job.prepared.data.train, std::move(draw.validation),
+                                                      name + ", validation part");
+    member.network = check_against_data(job.config, job.options, *member.data.train, *member.data.test);
     return member;
 }
 
@@ -78,18 +76,18 @@ std::filesystem::path member_dir(const std::filesystem::path& dir, const std::st
     return dir / fmt::format("{}-{}", kind, number);
 }
 
-Resampled train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
-                          const ResampledTraining& training, Progress progress) {
+Resampled train_resampled(const Communicator& comm, const TrainingJob& job, const ResampledTraining& training,
+                          Progress progress) {
     const std::size_t groups = agree(comm, [&] {
-        refuse_splits(input, prepared.data);
-        return group_count(comm, input, training.count);
+        refuse_splits(job);
+        return group_count(comm, job, training.count);
     });
-    Resampled trained{{}, make_directory(comm, input, training)};
+    Resampled trained{{}, make_directory(comm, job, training)};
     std::string shared = trained.directory ? trained.directory->path().string() : "";
     comm.broadcast(shared, 0);
     const std::filesystem::path dir = shared;
     if (comm.rank() == 0) {
-        for (const std::string& text : data_advice(prepared.data)) progress.line("warning: " + text);
+        for (const std::string& text : data_advice(job.prepared.data)) progress.line("warning: " + text);
     }
     // Neighbours share a host.
     const std::size_t group = comm.rank() * groups / comm.size();
@@ -98,13 +96,12 @@ Resampled train_resampled(const Communicator& comm, const CommandInput& input, c
     agree_among_groups(comm, ranks, [&] {
         for (std::size_t i = group; i < training.count; i += groups) {
             const std::string name = fmt::format("{} {} of {}", training.kind, i + 1, training.count);
-            const Prepared member =
-                agree(ranks, [&] { return prepare_member(input, prepared, training.draw(i), name); });
-            Config config = input.config;
+            const Prepared member = agree(ranks, [&] { return prepare_member(job, training.draw(i), name); });
+            Config config = job.config;
             config.run.dir = member_dir(dir, training.kind, i + 1);
             if (training.own_seeds) config.training.seed += i;
             progress.line(name);
-            const FinishedRun run = run_training(ranks, {config, input.options, member, name}, progress);
+            const FinishedRun run = run_training(ranks, {config, job.options, member, name}, progress);
             if (ranks.rank() != 0) continue;
             finished.push_back(to_json(run));
             finished.back()["number"] = i + 1;
@@ -124,19 +121,18 @@ Resampled train_resampled(const Communicator& comm, const CommandInput& input, c
     return trained;
 }
 
-void publish(const CommandInput& input, const Resampled& trained, const ResampledTraining& training) {
+void publish(const Resampled& trained, const ResampledTraining& training, bool overwrite) {
     const std::filesystem::path& dir = trained.directory->path();
     AtomicFile out(dir / training.report_file, ExitCode::kUsage);
     out.write(json_text(trained.report, 2) + "\n");
     out.commit();
-    if (input.config.run.overwrite) {
+    if (overwrite) {
         for (std::size_t number = training.count + 1;
              is_there(member_dir(dir, training.kind, number) / kRunFile); ++number) {
             std::error_code ignored;
             std::filesystem::remove_all(member_dir(dir, training.kind, number), ignored);
         }
     }
-    if (input.json) print_json(trained.report);
 }
 
 std::string score_text(const nlohmann::json& network, const std::string& set) {

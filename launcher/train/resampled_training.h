@@ -11,7 +11,7 @@
 #include "core/data/resampling.h"
 #include "launcher/run/progress.h"
 #include "launcher/run/run_directory.h"
-#include "launcher/score/prepare.h"
+#include "launcher/train/training_run.h"
 
 namespace lockstep {
 
@@ -37,12 +37,12 @@ std::filesystem::path member_dir(const std::filesystem::path& dir, const std::st
 /// directory of its own within run.dir. A network's validation set is its draw's; which group has it, and of
 /// how many ranks, changes no bit. Throws ConfigError where data.split cuts a validation part as well, and as
 /// run_training. Collective.
-Resampled train_resampled(const Communicator& comm, const CommandInput& input, const Prepared& prepared,
-                          const ResampledTraining& training, Progress progress);
+Resampled train_resampled(const Communicator& comm, const TrainingJob& job, const ResampledTraining& training,
+                          Progress progress);
 
-/// Writes the report into the directory, and prints it with --json. Where runs may be replaced, those of
-/// numbers above the networks' count go. On rank 0 alone.
-void publish(const CommandInput& input, const Resampled& trained, const ResampledTraining& training);
+/// Writes the report into the directory. With `overwrite`, runs of numbers above the networks' count go. On
+/// rank 0 alone.
+void publish(const Resampled& trained, const ResampledTraining& training, bool overwrite);
 
 /// "  validation loss 0.12345 accuracy 97.50 %" of a network's object, or nothing.
 std::string score_text(const nlohmann::json& network, const std::string& set);

@@ -9,6 +9,7 @@
 #include "comm/agreement.h"
 #include "comm/replica_check.h"
 #include "comm/watchdog.h"
+#include "core/base/threads.h"
 #include "core/network/network_learner.h"
 #include "launcher/files/parameter_digest.h"
 #include "launcher/score/forward_run.h"
@@ -41,7 +42,36 @@ std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& tra
     return Augmenter(config.augmentation, train.raw_shape(), config.training.seed);
 }
 
+/// The configuration's network on these data.
+NetworkSpec network_for(const Config& config, const Dataset& train) {
+    NetworkSpec network = config.network;
+    network.inputs = train.input_shape();
+    network.coding.classes = train.classes() > 0;
+    check(network);
+    const std::size_t wanted = network.coding.classes ? train.classes() : train.target_size();
+    if (const std::size_t outputs = output_shape(network).count(); outputs != wanted) {
+        throw ConfigError(
+            fmt::format("the network has {} outputs, but {} has {} {}; give the last layer as many", outputs,
+                        train.description(), wanted, network.coding.classes ? "classes" : "target values"));
+    }
+    if (network.layers.back().softmax && !network.coding.classes) {
+        throw ConfigError(
+            fmt::format("softmax outputs need classes, but {} has real targets; use another activation",
+                        train.description()));
+    }
+    return network;
+}
+
 }  // namespace
+
+Trainer::Trainer(const Communicator& comm, const Config& config, DataSets data)
+    : Trainer(comm, config,
+              agree(comm,
+                    [&] {
+                        set_thread_count(static_cast<int>(config.training.threads));
+                        return network_for(config, *data.train);
+                    }),
+              data) {}
 
 Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data,
                  std::vector<float> initial)

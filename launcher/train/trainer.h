@@ -36,10 +36,15 @@ struct TrainingResult {
 
 class Trainer {
   public:
-    /// Draws the initial parameters and allocates everything that training needs. `comm` and `data` must
-    /// outlive the trainer. Collective.
+    /// Draws the initial parameters and allocates everything that training needs. `initial`: the arena to
+    /// begin with; empty: drawn. `comm` must outlive the trainer. Collective.
     Trainer(const Communicator& comm, const Config& config, const NetworkSpec& spec, DataSets data,
-            std::vector<float> initial);
+            std::vector<float> initial = {});
+    /// The same for config.network, whose inputs and coding of classes are those of the training set: a
+    /// program that has made its data itself, and all of its configuration that the trainer reads. Data are
+    /// taken as they are, without preprocessing. Throws ConfigError where network and data do not go
+    /// together. Also sets the number of threads. Collective.
+    Trainer(const Communicator& comm, const Config& config, DataSets data);
 
     /// Trains as the configuration says. Throws NumericalError (through agree) and ReplicaError on every rank
     /// alike. Collective.
@@ -72,7 +77,7 @@ class Trainer {
     Digest128 check_replicas_now(Journal& journal, const RunPosition& at);
 
     const Communicator& comm_;
-    const Config& config_;
+    Config config_;
     DataSets data_;
     BatchPlan plan_;
     ShardBounds bounds_;

@@ -16,8 +16,8 @@ struct TrainingJob {
     const Config& config;
     const ResolvedOptions& options;  ///< as run.json shows them
     const Prepared& prepared;
-    std::string
-        member;  ///< which of several networks of one configuration: "fold 3 of 10"; empty: the only one
+    /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
+    std::string member = {};
 };
 
 struct FinishedRun {

@@ -30,6 +30,9 @@ MAY_INCLUDE = {
     "launcher": {"core/base", "core/arithmetic", "core/arithmetic/dispatch", "core/data", "core/network",
                  "core/training", "comm"},
 }
+# Rooms of the launcher that are the program's own, and those of the library, which other programs use without it.
+PROGRAM_ROOMS = {"launcher/commands", "launcher/bench"}
+LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/score"}
 # Libraries that must not be known below a floor: (what the #include names, the layers that may).
 LIBRARIES = [
     (re.compile(r"mpi\.h$"), {"comm", "launcher"}),
@@ -72,6 +75,17 @@ def layering_faults(root, files):
             for library, layers in LIBRARIES:
                 if library.search(target) and layer.split("/")[0] not in layers:
                     yield f"{place}: {layer} must not know {target}"
+
+
+def library_faults(root, files):
+    """What is installed must not include what is not."""
+    for path in files:
+        if path.parent.as_posix() not in LIBRARY_ROOMS:
+            continue
+        for number, line in enumerate((root / path).read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if match and Path(match.group(2)).parent.as_posix() in PROGRAM_ROOMS:
+                yield f"{path}:{number}: the library must not include {match.group(2)}, which is the program's own"
 
 
 def door_faults(root, files):
@@ -132,6 +146,9 @@ class TheHouse(unittest.TestCase):
     def test_each_layer_includes_only_what_it_may(self):
         self.assert_no_faults(layering_faults(REPOSITORY, self.files))
 
+    def test_the_library_includes_nothing_of_the_program(self):
+        self.assert_no_faults(library_faults(REPOSITORY, self.files))
+
     def test_the_top_level_is_fixed_and_each_door_has_a_readme(self):
         self.assert_no_faults(door_faults(REPOSITORY, self.files))
 
@@ -175,6 +192,14 @@ class PlantedFaults(unittest.TestCase):
         self.assert_refused("comm/a.cpp", "core/data/b.h")
         self.assert_refused("comm/a.cpp", "launcher/b.h")
         self.assert_refused("launcher/a.cpp", "tests/support/b.h")
+
+    def test_a_library_that_includes_the_program_is_found(self):
+        for name in ("commands/commands.h", "bench/bench.h"):
+            contents = {"launcher/score/a.h": f'#include "launcher/{name}"\n'}
+            self.assertEqual(len(self.faults(library_faults, contents)), 1)
+        for includer, included in (("commands/a.h", "bench/bench.h"), ("train/a.h", "score/prepare.h")):
+            contents = {f"launcher/{includer}": f'#include "launcher/{included}"\n'}
+            self.assertEqual(self.faults(library_faults, contents), [])
 
     def test_an_include_that_goes_down_is_allowed(self):
         self.assert_allowed("launcher/a.cpp", "comm/b.h")

@@ -1,6 +1,7 @@
 // The table of layer kinds: all that the program knows of a kind stands in its row.
 //
-// A new kind is a file in this room, which defines its row, and the row's name in layer_kind.cpp.
+// A new kind is a file in this room, which defines its row, and the row's name in layer_kind.cpp. A program
+// that uses the library has rows of its own wherever it likes: LayerSpec::kind may point to any.
 #pragma once
 
 #include <cstddef>

@@ -27,10 +27,12 @@ std::size_t choice(std::string_view what, std::string_view word, std::span<const
                                   did_you_mean(word, valid), fmt::join(valid, ", ")));
 }
 
-const LayerKind& kind_of(std::string_view name) {
+const LayerKind& kind_of(std::string_view name, std::span<const LayerKind* const> own) {
+    std::vector<const LayerKind*> kinds(layer_kinds().begin(), layer_kinds().end());
+    kinds.insert(kinds.end(), own.begin(), own.end());
     std::vector<std::string_view> names;
-    for (const LayerKind* kind : layer_kinds()) names.push_back(kind->name);
-    return *layer_kinds()[choice("layer kind", name, names)];
+    for (const LayerKind* kind : kinds) names.push_back(kind->name);
+    return *kinds[choice("layer kind", name, names)];
 }
 
 std::vector<std::string_view> keys_of(const LayerKind& kind) {
@@ -216,14 +218,14 @@ float parse_dropout(std::string_view text) {
 
 }  // namespace
 
-LayerSpec parse_layer(std::string_view text) {
+LayerSpec parse_layer(std::string_view text, std::span<const LayerKind* const> own) {
     std::istringstream words{std::string(text)};
     std::string name;
     if (!(words >> name)) {
         throw ConfigError(fmt::format("a layer needs a kind, as in '{}'", layer_kinds().front()->example));
     }
     LayerSpec layer;
-    layer.kind = &kind_of(name);
+    layer.kind = &kind_of(name, own);
     const Attributes given = parse_attributes(*layer.kind, words);
     if (layer.kind->units) layer.units = parse_units(*layer.kind, given);
     for (const LayerNumber& number : layer.kind->numbers)

@@ -4,12 +4,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <iterator>
 
 #include "core/base/digest.h"
 #include "core/base/error.h"
+#include "core/network/layers/layer_kind.h"
 #include "core/network/network.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/files/model_difference.h"
@@ -394,4 +396,20 @@ TEST_CASE("diff: the first difference and the count of all") {
     other.layers[1].units = 3;
     CHECK(contains(network_difference(small_network(), other), "layer 1: dense units=2"));
     CHECK(network_difference(small_network(), small_network()).empty());
+}
+
+TEST_CASE("model file: a layer kind of a program's own is read by those who have its row") {
+    TemporaryFolder folder;
+    const auto path = folder.path() / "own.lockstep";
+    LayerKind own = *layer_kinds().front();
+    own.name = "mine";
+    const std::array<const LayerKind*, 1> kinds{&own};
+    ModelRecord record = small_record();
+    record.network.layers.front().kind = &own;
+    const ParameterLayout layout = Network(record.network).layout();
+    const Buffer<float> parameters = small_parameters(layout);
+    write_model(path, record, layout, parameters.span());
+    CHECK(read_model(path, kinds).record.network == record.network);
+    CHECK(
+        contains(message_of<CheckpointError>([&] { read_model(path); }), "'mine' is not a valid layer kind"));
 }

@@ -274,3 +274,22 @@ TEST_CASE("config against data: outputs, batch and set sizes must fit") {
     const ResolvedOptions whole = options_with({{"training.epochs", "1"}, {"training.global_batch", "all"}});
     CHECK_NOTHROW(check_against_data(make_config(whole), whole, ShapeOnly(3, 16, 10), ShapeOnly(5, 16, 10)));
 }
+
+TEST_CASE("config: one that a program makes itself begins with the table's defaults") {
+    const Config made;
+    const Config read = config_with({{"training.epochs", "1"}});
+    CHECK(made.training.global_batch == read.training.global_batch);
+    CHECK(made.training.leaf == read.training.leaf);
+    CHECK(made.training.micro_batch == read.training.micro_batch);
+    CHECK(made.training.seed == read.training.seed);
+    CHECK(made.training.order == read.training.order);
+    CHECK(made.training.arithmetic == read.training.arithmetic);
+    CHECK(made.training.stop_gradient_steps == read.training.stop_gradient_steps);
+    CHECK(made.optimizer == read.optimizer);
+    CHECK(made.learning_rate.rates == read.learning_rate.rates);
+    CHECK(made.comm.bucket_mib == read.comm.bucket_mib);
+    CHECK(made.comm.check_every == read.comm.check_every);
+    CHECK(made.run.evaluate_every == read.run.evaluate_every);
+    CHECK(made.run.log_every == read.run.log_every);
+    CHECK(made.run.hang_timeout_seconds == read.run.hang_timeout_seconds);
+}

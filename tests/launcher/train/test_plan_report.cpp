@@ -17,11 +17,10 @@ PlanReport plan_on(std::size_t ranks, const std::vector<std::pair<std::string, s
         {"network.layer", first_layer}, {"network.layer", "dense units=30 activation=softmax"},
         {"training.epochs", "2"},       {"optimizer.learning_rate", "0.1"}};
     flags.insert(flags.end(), more.begin(), more.end());
-    CommandInput input;
-    input.options = resolve_options({{}, flags, {}});
-    input.config = make_config(input.options);
-    const Prepared prepared = prepare(input);
-    return make_plan(input.config, prepared.network, *prepared.data.train, ranks);
+    const ResolvedOptions options = resolve_options({{}, flags, {}});
+    const Config config = make_config(options);
+    const Prepared prepared = prepare(config, options);
+    return make_plan(config, prepared.network, *prepared.data.train, ranks);
 }
 
 // 61440 + 64 + 1920 + 30 values; the last bias is padded to 32.

@@ -5,10 +5,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/error.h"
 #include "core/base/threads.h"
 #include "core/network/check/gradient_check.h"
+#include "core/network/layers/leaf_sum.h"
 #include "core/network/network.h"
 
 using namespace lockstep;
@@ -202,4 +204,30 @@ TEST_CASE(
     }
     CHECK(row_of(ActivationKind::kGaussian).name == "gaussian");
     CHECK(layer_help().find("distance units=N [activation=gaussian|identity]") != std::string::npos);
+}
+
+TEST_CASE("a row of a program's own is a kind to those who are given it, and to nobody else") {
+    LayerKind own = *layer_kinds().front();
+    own.name = "mine";
+    const std::array<const LayerKind*, 1> kinds{&own};
+    const LayerSpec layer = parse_layer("mine units=4 activation=tanh", kinds);
+    CHECK(layer.kind == &own);
+    CHECK(parse_layer(to_string(layer), kinds) == layer);
+    CHECK(parse_layer("dense units=4", kinds).kind == layer_kinds().front());
+    CHECK(error_of("mine units=4").find("'mine' is not a valid layer kind") != std::string::npos);
+}
+
+TEST_CASE("sum_over_leaves: a chain within a leaf, and the leaves by the tree") {
+    // 11 samples in leaves of 2: six leaves, of which four stand left of the root. No two orders have one
+    // sum.
+    std::vector<float> value(11);
+    for (std::size_t s = 0; s < value.size(); ++s) value[s] = 1.0F / static_cast<float>(3 * s + 1);
+    const auto leaf = [&](std::size_t l) {
+        return l == 5 ? 0.0F + value[10] : 0.0F + value[2 * l] + value[2 * l + 1];
+    };
+    std::vector<float> sum{99.0F};
+    sum_over_leaves(0, value.size(), 2, sum, [&](std::size_t s, std::span<float> of) { of[0] += value[s]; });
+    CHECK(sum[0] == ((leaf(0) + leaf(1)) + (leaf(2) + leaf(3))) + (leaf(4) + leaf(5)));
+    sum_over_leaves(0, 0, 2, sum, [](std::size_t, std::span<float>) {});
+    CHECK(sum[0] == 0.0F);
 }
