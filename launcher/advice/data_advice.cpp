@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "launcher/score/sample_reader.h"
 
@@ -21,6 +24,44 @@ std::vector<std::size_t> class_counts(const Dataset& set) {
         for (const std::int32_t label : samples.targets.labels) ++counts[static_cast<std::size_t>(label)];
     }
     return counts;
+}
+
+/// Beyond it inputs are bytes rather than shares of 1.
+constexpr float kBeyondShares = 100.0F;
+
+/// The largest magnitude of the inputs as the files have them, or the first beyond kBeyondShares.
+float stored_magnitude(const Dataset& set) {
+    constexpr std::size_t kSamples = 256;
+    const float divisor = set.input_divisor().value_or(1.0F);
+    std::vector<std::uint64_t> indices;
+    std::vector<float> values;
+    float most = 0;
+    const Distortion look = [&](const Matrix& x) {
+        for (std::size_t i = 0; i < x.rows; ++i)
+            for (const float value : x.row(i)) most = std::max(most, std::abs(value) * divisor);
+    };
+    for (std::size_t first = 0; first < set.size() && most <= kBeyondShares; first += kSamples) {
+        indices.resize(std::min(kSamples, set.size() - first));
+        std::iota(indices.begin(), indices.end(), first);
+        values.resize(indices.size() * set.input_size());
+        set.read_distorted(indices, Matrix(values.data(), indices.size(), set.input_size()), {}, look);
+    }
+    return most;
+}
+
+/// "" unless one set has bytes where the other has shares of 1: the training set's divisor would shrink, or
+/// leave too large, the inputs of the test set.
+std::string unlike_inputs(const Dataset& train, const Dataset& test) {
+    if (!train.input_divisor() || !test.input_divisor() || train.size() == 0 || test.size() == 0) return "";
+    const float trained = stored_magnitude(train);
+    const float tested = stored_magnitude(test);
+    const bool shrunk = trained > kBeyondShares && tested <= 1;
+    const bool grown = trained <= 1 && tested > kBeyondShares;
+    if (!shrunk && !grown) return "";
+    return fmt::format(
+        "{}: inputs are {}, but those of the training set {}, and data.scale divides both by the same; store "
+        "both alike",
+        test.description(), shrunk ? "at most 1" : "above 100", shrunk ? "above 100" : "at most 1");
 }
 
 /// "classes 3, 5, 7 and 12 more".
@@ -43,6 +84,7 @@ bool begin_at_one(const std::vector<std::size_t>& counts) {
 std::vector<std::string> data_advice(const DataSets& data) {
     std::vector<std::string> texts = data.remarks;
     const Dataset& train = *data.train;
+    if (std::string text = unlike_inputs(train, *data.test); !text.empty()) texts.push_back(std::move(text));
     if (train.classes() == 0) return texts;
     const std::vector<std::size_t> counts = class_counts(train);
     const std::vector<std::size_t> tested = class_counts(*data.test);

@@ -9,7 +9,8 @@
 namespace lockstep {
 
 /// Warnings, each a sentence: DataSets::remarks, classes of the training set without a sample, one class
-/// alone, a training set without the classes that are tested. Reads all training and test labels.
+/// alone, a training set without the classes that are tested, a test set whose inputs are stored at another
+/// scale. Reads all training and test labels, and inputs until one is a byte.
 std::vector<std::string> data_advice(const DataSets& data);
 
 /// What the labels of a set are, where they are not 0, 1, 2, …: "; labels run from 1 to 3, so that class 0

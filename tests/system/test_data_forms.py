@@ -140,6 +140,20 @@ class Tables(DataForms):
             write_csv_set(self.write, "data", self.vectors, labels)
             self.refused("csv.ini", LABELS, *words)
 
+    def test_a_label_beyond_any_class_is_named_as_it_is_written(self):
+        for label in ("1e39", "-1e39"):
+            write_csv_set(self.write, "data", self.vectors, [label, *self.labels[1:]])
+            outcome = self.lockstep("plan", "csv.ini")
+            self.assertEqual(outcome.code, DATA, outcome)
+            self.assertIn(f"label {label}, expected 0 to 65535; number the classes", outcome.messages()[0], outcome)
+
+    def test_a_test_set_stored_at_another_scale_than_the_training_set_is_warned_of(self):
+        shares = [[value / 255 for value in row] for row in self.vectors]
+        write_csv_set(self.write, "data", self.vectors, self.labels, test_vectors=shares)
+        self.warned("csv.ini", "set_test_vectors.csv", "at most 1", "store both alike")
+        write_csv_set(self.write, "data", shares, self.labels, test_vectors=self.vectors)
+        self.warned("csv.ini", "set_test_vectors.csv", "above 100", "store both alike")
+
     def test_labels_from_one_are_named_where_classes_and_outputs_do_not_fit(self):
         write_csv_set(self.write, "data", self.vectors, [label + 1 for label in self.labels])
         self.refused("csv.ini", "labels run from 1 to 3", code=USAGE)

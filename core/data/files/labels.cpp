@@ -15,6 +15,9 @@ void LabelRange::add(std::int64_t label) {
 }
 
 std::string LabelRange::remedy() const {
+    // Of what no double tells from its neighbours, as 1e39, only the file has the digits.
+    constexpr std::int64_t kExact = std::int64_t{1} << 53;
+    if (least < -kExact || most > kExact) return "number the classes 0, 1, 2, …";
     const std::string range = fmt::format("labels run from {} to {}", least, most);
     if (least < 0 || most >= static_cast<std::int64_t>(kMostClasses))
         return range + ": number the classes 0, 1, 2, …";
