@@ -13,7 +13,7 @@
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/version.h"
-#include "launcher/advice/thread_advice.h"
+#include "launcher/train/thread_advice.h"
 
 namespace lockstep {
 

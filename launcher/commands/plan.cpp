@@ -12,10 +12,10 @@
 #include "launcher/run/printing.h"
 #include "launcher/run/run_log.h"
 #include "launcher/score/prepare.h"
-#include "launcher/advice/data_advice.h"
-#include "launcher/advice/learning_advice.h"
+#include "launcher/train/data_advice.h"
+#include "launcher/train/learning_advice.h"
 #include "launcher/train/plan_report.h"
-#include "launcher/advice/target_range.h"
+#include "launcher/train/target_range.h"
 
 namespace lockstep {
 

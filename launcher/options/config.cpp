@@ -13,8 +13,8 @@
 #include "launcher/options/duration.h"
 #include "launcher/options/option_refusals.h"
 #include "launcher/options/options_table.h"
-#include "launcher/advice/data_advice.h"
-#include "launcher/advice/thread_advice.h"
+#include "launcher/train/data_advice.h"
+#include "launcher/train/thread_advice.h"
 
 namespace lockstep {
 

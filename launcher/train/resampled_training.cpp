@@ -11,9 +11,9 @@
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
-#include "launcher/advice/data_advice.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/printing.h"
+#include "launcher/train/data_advice.h"
 
 namespace lockstep {
 

@@ -13,10 +13,10 @@
 #include "launcher/files/model_file.h"
 #include "launcher/options/config_stopping.h"
 #include "launcher/run/version.h"
-#include "launcher/advice/data_advice.h"
-#include "launcher/advice/learning_advice.h"
+#include "launcher/train/data_advice.h"
+#include "launcher/train/learning_advice.h"
 #include "launcher/train/memory_check.h"
-#include "launcher/advice/target_range.h"
+#include "launcher/train/target_range.h"
 
 namespace lockstep {
 

@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 }
 # Rooms of the launcher that are the program's own, and those of the library, which other programs use without it.
 PROGRAM_ROOMS = {"launcher/commands", "launcher/bench"}
-LIBRARY_ROOMS = {"launcher/options", "launcher/advice", "launcher/train", "launcher/run", "launcher/files", "launcher/score"}
+LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/score"}
 # Libraries that must not be known below a floor: (what the #include names, the layers that may).
 LIBRARIES = [
     (re.compile(r"mpi\.h$"), {"comm", "launcher"}),

@@ -1,4 +1,4 @@
-#include "launcher/advice/target_range.h"
+#include "launcher/train/target_range.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/advice/thread_advice.h"
+#include "launcher/train/thread_advice.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/advice/learning_advice.h"
+#include "launcher/train/learning_advice.h"
 
 #include <fmt/format.h>
 

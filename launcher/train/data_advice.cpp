@@ -1,4 +1,4 @@
-#include "launcher/advice/data_advice.h"
+#include "launcher/train/data_advice.h"
 
 #include <fmt/format.h>
 
