@@ -12,6 +12,7 @@
 #include "comm/requests.h"
 #include "comm/tree_allreduce.h"
 #include "core/base/leaf_tree.h"
+#include "core/base/names.h"
 
 namespace lockstep {
 
@@ -20,6 +21,8 @@ enum class Reduction {
     kTree,  ///< the leaf tree: the same bits on any number of ranks
     kMpi,   ///< MPI_Iallreduce, for comparison: the order is MPI's, and the promise is withdrawn
 };
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<Reduction>{"tree", "mpi"};
 
 /// What is divided among the ranks instead of being held by all. Never changes bits.
 enum class Sharding {
@@ -27,6 +30,8 @@ enum class Sharding {
     kOptimizer,   ///< a rank keeps state for, and updates, the elements it owns; then the parameters spread
     kParameters,  ///< the sums do not spread; gradients live for a bucket or two at a time
 };
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<Sharding>{"none", "optimizer", "parameters"};
 
 struct GradientReducerOptions {
     Reduction reduction = Reduction::kTree;

@@ -26,11 +26,12 @@
 #include "core/base/threads.h"
 #include "launcher/commands/command_line.h"
 #include "launcher/commands/same_start.h"
+#include "launcher/options/options_environment.h"
 #include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/thread_advice.h"
 #include "launcher/run/version.h"
-#include "launcher/train/thread_advice.h"
 
 namespace {
 

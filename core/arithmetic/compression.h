@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <span>
 
+#include "core/base/names.h"
+
 namespace lockstep {
 
 /// What becomes of the gradients on their way up the leaf tree:
@@ -13,6 +15,8 @@ namespace lockstep {
 ///   kTopK  of every leaf only the largest values go up; what is kept back is added to the next step's
 ///          gradient (error feedback: Seide et al., Interspeech 2014; top-k: Stich et al., NeurIPS 2018)
 enum class Compression { kNone, kBf16, kTopK };
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<Compression>{"none", "bf16", "top_k"};
 
 /// values[i] = the bf16 nearest to it, as scalar/bf16.h has it: what a leaf's sum becomes with kBf16.
 void round_to_bf16(std::span<float> values);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/leaf_tree.h"
+#include "core/base/names.h"
 
 namespace lockstep {
 
@@ -42,6 +43,8 @@ enum class SampleOrder {
     kShuffled,  ///< another at random in every epoch
     kCyclic,    ///< as the data set has them: step t of online descent takes sample k = t mod p + 1 of p
 };
+template <>
+inline constexpr std::array<std::string_view, 2> names_of<SampleOrder>{"shuffled", "cyclic"};
 
 /// Cuts every epoch into global minibatches; the last, short one is used too.
 class BatchPlan {

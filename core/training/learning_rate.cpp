@@ -15,9 +15,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kSchedules{"constant", "steps",  "exponential",
-                                                     "inverse",  "cosine", "adaptive"};
-
 std::string_view trimmed(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};
@@ -74,8 +71,6 @@ void LearningRate::epoch_done(double mean_error) {
     if (last_error_ && mean_error > *last_error_) adapted_ *= static_cast<double>(options_.fall);
     last_error_ = mean_error;
 }
-
-std::span<const std::string_view> rate_schedules() { return kSchedules; }
 
 std::string rates_text(std::span<const float> rates) {
     std::string text;

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/names.h"
+
 namespace lockstep {
 
 /// How the rate changes from its first value ε. t counts steps from 1, after the warm-up; n counts completed
@@ -25,6 +27,9 @@ namespace lockstep {
 ///   kAdaptive     after an epoch · rise where its mean training error fell below the last epoch's, · fall
 ///                 where it rose
 enum class RateSchedule { kConstant, kSteps, kExponential, kInverse, kCosine, kAdaptive };
+template <>
+inline constexpr std::array<std::string_view, 6> names_of<RateSchedule>{"constant", "steps",  "exponential",
+                                                                        "inverse",  "cosine", "adaptive"};
 
 struct LearningRateOptions {
     RateSchedule schedule = RateSchedule::kConstant;
@@ -59,8 +64,6 @@ class LearningRate {
     std::optional<double> last_error_;
 };
 
-/// "constant", "steps", …, in the order of RateSchedule.
-std::span<const std::string_view> rate_schedules();
 /// One or more positive numbers, separated by a comma and a blank, so that no decimal comma is taken for a
 /// list; none where `text` is anything else.
 std::optional<std::vector<float>> parse_rates(std::string_view text);

@@ -17,8 +17,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kPlaces{"default", "inside", "outside"};
-
 /// The row of `name`, or null.
 const OptimizerRule* find_rule(std::string_view name) {
     const auto rule = std::ranges::find(optimizer_rules(), name, &OptimizerRule::name);
@@ -77,8 +75,6 @@ std::span<const std::string_view> optimizer_names() {
     static const std::vector<std::string_view> names = names_where([](const OptimizerRule&) { return true; });
     return names;
 }
-
-std::span<const std::string_view> epsilon_places() { return kPlaces; }
 
 std::span<const std::string_view> optimizer_keys(std::string_view name) { return find_rule(name)->keys; }
 

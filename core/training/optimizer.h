@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/buffer.h"
+#include "core/base/names.h"
 
 namespace lockstep {
 
@@ -18,6 +19,8 @@ namespace lockstep {
 ///   kOutside  −η / (√r + ε), PyTorch's
 ///   kDefault  the rule's own
 enum class EpsilonPlace { kDefault, kInside, kOutside };
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<EpsilonPlace>{"default", "inside", "outside"};
 
 /// The [optimizer] section but for the learning rate; optimizer_keys says which fields a rule uses.
 struct OptimizerOptions {
@@ -75,8 +78,6 @@ std::span<const std::string_view> optimizer_keys(std::string_view name);
 std::vector<std::string_view> optimizers_that_read(std::string_view key);
 /// Those of them that read epsilon_place and by default have ε where `place` says, kInside or kOutside.
 std::vector<std::string_view> optimizers_with_epsilon(EpsilonPlace place);
-/// "default", "inside", "outside", in the order of EpsilonPlace.
-std::span<const std::string_view> epsilon_places();
 /// Throws ConfigError for a name it does not know. `count`: parameters to keep state for.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t count);
 

@@ -14,7 +14,7 @@
 #include "core/base/threads.h"
 #include "launcher/options/config.h"
 #include "launcher/run/printing.h"
-#include "launcher/train/memory_check.h"
+#include "launcher/score/memory_check.h"
 
 namespace lockstep {
 
@@ -39,7 +39,7 @@ struct ProductFigures {
 /// All products of one shape in turn, and the peak between them, so that a slow moment of the machine is
 /// shared.
 ProductFigures measure(const ProductShape& shape, const BenchInput& input) {
-    const Arithmetic arithmetic = parse_arithmetic(input.arithmetic);
+    const Arithmetic arithmetic = value_named<Arithmetic>(input.arithmetic);
     BenchProduct forward(ProductForm::kForward, shape, arithmetic);
     BenchProduct input_delta(ProductForm::kInputDelta, shape, arithmetic);
     BenchProduct gradient(ProductForm::kWeightGradient, shape, arithmetic);

@@ -13,7 +13,7 @@
 #include "launcher/options/config.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/stopwatch.h"
-#include "launcher/train/memory_check.h"
+#include "launcher/score/memory_check.h"
 #include "launcher/train/replica.h"
 
 namespace lockstep {
@@ -84,7 +84,7 @@ struct StepTimes {
 void check_memory(const BenchInput& input, const NetworkSpec& spec, const ReplicaOptions& options,
                   std::size_t ranks) {
     const auto machine = static_cast<double>(machine_memory_bytes());
-    const Network trial(spec, parse_arithmetic(input.arithmetic));
+    const Network trial(spec, value_named<Arithmetic>(input.arithmetic));
     const std::size_t arena = trial.layout().arena_size();
     const double values =
         static_cast<double>(options.bounds.samples) * static_cast<double>(spec.inputs.count());
@@ -113,7 +113,8 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
                     agree(comm,
                           [&] {
                               return std::make_unique<NetworkLearner>(
-                                  spec, parse_arithmetic(input.arithmetic), options.bounds.piece_samples);
+                                  spec, value_named<Arithmetic>(input.arithmetic),
+                                  options.bounds.piece_samples);
                           }),
                     options);
     const BenchSamples data = agree(

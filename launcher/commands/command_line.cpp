@@ -219,7 +219,7 @@ std::vector<std::size_t> layer_sizes(const std::string& value) {
 void set_bench_flag(BenchInput& bench, const std::string& name, const std::string& value) {
     if (name == "layers" && !value.empty()) bench.layers = layer_sizes(value);
     if (name == "global_batch") bench.global_batch = positive<std::size_t>(name, value, kMostSize);
-    if (name == "arithmetic") bench.arithmetic = one_of(name, value, {"fp32", "bf16", "fp32_amx"});
+    if (name == "arithmetic") bench.arithmetic = one_of(name, value, names_of<Arithmetic>);
     if (name == "optimizer") bench.optimizer = one_of(name, value, optimizer_names());
     if (name == "bucket_mib") bench.bucket_mib = positive<double>(name, value, kMostBucket_mib);
     if (name == "threads") bench.threads = positive<std::size_t>(name, value, kMostThreads);

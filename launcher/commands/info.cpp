@@ -10,10 +10,10 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/threads.h"
 #include "launcher/commands/commands.h"
+#include "launcher/options/options_environment.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/version.h"
-#include "launcher/train/thread_advice.h"
 
 namespace lockstep {
 

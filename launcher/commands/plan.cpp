@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/commands/commands.h"
-#include "launcher/options/config_stopping.h"
 #include "launcher/options/options_json.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/run_log.h"
+#include "launcher/score/data_advice.h"
+#include "launcher/score/data_check.h"
+#include "launcher/score/learning_advice.h"
 #include "launcher/score/prepare.h"
-#include "launcher/train/data_advice.h"
-#include "launcher/train/learning_advice.h"
+#include "launcher/score/target_range.h"
 #include "launcher/train/plan_report.h"
-#include "launcher/train/target_range.h"
+#include "launcher/train/run_log.h"
 
 namespace lockstep {
 

@@ -48,6 +48,10 @@ struct TrainingConfig {
     [[nodiscard]] std::string_view watched() const {
         return watches_accuracy ? "validation accuracy" : "validation loss";
     }
+    /// The key by which it is watched.
+    [[nodiscard]] std::string_view watching_key() const {
+        return patience > 0 ? "training.patience" : "training.keep";
+    }
     /// Whether gradients have their norms taken: of each step, and of each epoch as well.
     [[nodiscard]] bool takes_norms() const { return stop_gradient > 0.0 || log_gradient; }
     [[nodiscard]] bool takes_epoch_norms() const { return stop_gradient_of_epoch || log_gradient; }
@@ -108,17 +112,5 @@ struct Config {
 
 /// Throws ConfigError, naming key and origin, for combinations that cannot be.
 Config make_config(const ResolvedOptions& options);
-
-/// Checks what can only be known once the data is open, and returns the network with `inputs` filled in: the
-/// outputs and the loss against the targets, the batch against the samples. What `plan` and `train` both
-/// refuse. Throws ConfigError naming key and origin, DataError where the two sets do not go together.
-NetworkSpec check_against_data(const Config& config, const ResolvedOptions& options, const Dataset& train,
-                               const Dataset& test);
-
-/// Requires one of the choices of training.arithmetic.
-Arithmetic parse_arithmetic(std::string_view name);
-std::string to_string(Reduction reduction);
-std::string to_string(Sharding sharding);
-std::string to_string(Compression compression);
 
 }  // namespace lockstep

@@ -39,6 +39,12 @@ struct OptionSpec {
     std::string_view unless = {};  ///< a required key is not, where this one is given
 };
 
+// The upper ends that stand for "from least up". Whole numbers up to 2^53 are exact in a double; the seed
+// alone may use all 64 bits.
+inline constexpr double kMostWhole = 0x1p53;
+inline constexpr double kMostSeed = 0x1p64;
+inline constexpr double kMostReal = std::numeric_limits<float>::max();
+
 /// All keys, section by section.
 std::span<const OptionSpec> option_table();
 

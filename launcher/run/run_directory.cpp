@@ -92,6 +92,11 @@ bool is_there(const fs::path& path) noexcept {
     return ::stat(path.c_str(), &status) == 0;
 }
 
+std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
+                                 std::size_t number) {
+    return dir / fmt::format("{}-{}", kind, number);
+}
+
 fs::path choose_run_dir(const Config& config, const ResolvedOptions& options,
                         std::chrono::system_clock::time_point now) {
     const fs::path& dir = config.run.dir;

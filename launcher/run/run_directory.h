@@ -4,7 +4,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +29,10 @@ bool is_there(const std::filesystem::path& path) noexcept;
 /// a directory, or where a folder has the name of one of the run's files. Creates nothing.
 std::filesystem::path choose_run_dir(const Config& config, const ResolvedOptions& options,
                                      std::chrono::system_clock::time_point now);
+
+/// The run directory of network `number`, from 1, within that of them all.
+std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
+                                 std::size_t number);
 
 /// While it lives no other process gets the same directory. The lock is one of flock(2) on the file .lock in
 /// it: the system frees it when the process ends, however it ends. Over NFS, Linux makes it a lock of the

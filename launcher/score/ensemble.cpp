@@ -11,9 +11,8 @@
 #include "core/base/error.h"
 #include "launcher/run/run_directory.h"
 #include "launcher/score/forward_run.h"
+#include "launcher/score/metrics_sum.h"
 #include "launcher/score/same_inputs.h"
-#include "launcher/train/metrics_sum.h"
-#include "launcher/train/resampled_training.h"
 
 namespace lockstep {
 

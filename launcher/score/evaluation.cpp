@@ -6,8 +6,8 @@
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
 #include "core/data/batch_plan.h"
+#include "launcher/score/metrics_sum.h"
 #include "launcher/score/sample_reader.h"
-#include "launcher/train/metrics_sum.h"
 
 namespace lockstep {
 

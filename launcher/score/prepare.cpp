@@ -1,4 +1,5 @@
 #include "launcher/score/prepare.h"
+#include "launcher/score/data_check.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +9,8 @@
 #include "launcher/files/weights_file.h"
 #include "launcher/options/config.h"
 #include "launcher/run/launch_environment.h"
+#include "launcher/score/memory_check.h"
 #include "launcher/score/same_inputs.h"
-#include "launcher/train/memory_check.h"
 
 namespace lockstep {
 

@@ -8,6 +8,7 @@
 #include "core/data/batch_plan.h"
 #include "core/network/network.h"
 #include "core/training/optimizer.h"
+#include "launcher/options/config_rules.h"
 #include "launcher/train/shard_work.h"
 
 namespace lockstep {
@@ -152,24 +153,15 @@ void describe_traffic(PlanReport& report, const Config& config, const Network& n
                                                                                              : others);
 }
 
-/// Whether make_config would take this choice of comm.shard with the rest of the configuration.
-bool goes_together(const Config& config, Sharding sharding) {
-    if (sharding == Sharding::kNone) return true;
-    if (config.comm.reduction == Reduction::kMpi) return false;
-    if (make_optimizer(config.optimizer, 0)->needs_whole_layers()) return false;
-    return sharding == Sharding::kOptimizer ||
-           (config.training.arithmetic == Arithmetic::kFp32 && config.training.micro_batch == 0);
-}
-
 void describe_shards(PlanReport& report, Config config, const Network& network, const BatchPlan& plan) {
-    for (const Sharding sharding : {Sharding::kNone, Sharding::kOptimizer, Sharding::kParameters}) {
-        if (!goes_together(config, sharding)) continue;
-        config.comm.sharding = sharding;
+    for (const std::string_view name : names_of<Sharding>) {
+        config.comm.sharding = value_named<Sharding>(name);
+        if (!go_together(config)) continue;
         PlanReport choice;
         choice.ranks = report.ranks;
         describe_memory(choice, config, network, plan);
         describe_traffic(choice, config, network, plan);
-        report.shards.push_back({to_string(sharding), choice.memory_bytes(), choice.sent_bytes_per_step});
+        report.shards.push_back({std::string(name), choice.memory_bytes(), choice.sent_bytes_per_step});
     }
 }
 
@@ -186,8 +178,8 @@ PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Datase
     describe_memory(report, config, network, plan);
     describe_traffic(report, config, network, plan);
     describe_shards(report, config, network, plan);
-    report.shard = to_string(config.comm.sharding);
-    report.compression = to_string(config.comm.compression);
+    report.shard = name_of(config.comm.sharding);
+    report.compression = name_of(config.comm.compression);
     return report;
 }
 

@@ -1,4 +1,5 @@
 #include "launcher/train/resampled_training.h"
+#include "launcher/score/data_check.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/run/printing.h"
-#include "launcher/train/data_advice.h"
+#include "launcher/score/data_advice.h"
 
 namespace lockstep {
 
@@ -70,11 +71,6 @@ Prepared prepare_member(const TrainingJob& job, Resample draw, const std::string
 }
 
 }  // namespace
-
-std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
-                                 std::size_t number) {
-    return dir / fmt::format("{}-{}", kind, number);
-}
 
 Resampled train_resampled(const Communicator& comm, const TrainingJob& job, const ResampledTraining& training,
                           Progress progress) {

@@ -29,10 +29,6 @@ struct Resampled {
     std::optional<RunDirectory> directory;  ///< of them all, held until the report is published
 };
 
-/// The run directory of network `number`, from 1, within that of them all.
-std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
-                                 std::size_t number);
-
 /// Trains the networks in resampling.groups groups of ranks, network i in group i mod groups, each in a run
 /// directory of its own within run.dir. A network's validation set is its draw's; which group has it, and of
 /// how many ranks, changes no bit. Throws ConfigError where data.split cuts a validation part as well, and as

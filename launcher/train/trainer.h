@@ -12,9 +12,9 @@
 #include "core/data/open_data.h"
 #include "core/training/early_stopping.h"
 #include "launcher/options/config.h"
-#include "launcher/run/journal.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
+#include "launcher/train/journal.h"
 #include "launcher/train/replica.h"
 #include "launcher/train/training_course.h"
 

@@ -11,12 +11,13 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/threads.h"
 #include "launcher/files/model_file.h"
-#include "launcher/options/config_stopping.h"
 #include "launcher/run/version.h"
-#include "launcher/train/data_advice.h"
-#include "launcher/train/learning_advice.h"
-#include "launcher/train/memory_check.h"
-#include "launcher/train/target_range.h"
+#include "launcher/score/data_advice.h"
+#include "launcher/score/data_check.h"
+#include "launcher/score/learning_advice.h"
+#include "launcher/score/memory_check.h"
+#include "launcher/score/target_range.h"
+#include "launcher/train/plan_report.h"
 
 namespace lockstep {
 
@@ -74,7 +75,7 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
             fmt::format("comm.compression = {}: the numbers, though still equal for any number of ranks, "
                         "differ from those "
                         "of gradients that are not compressed",
-                        to_string(config.comm.compression)));
+                        name_of(config.comm.compression)));
     }
     if (config.training.arithmetic == Arithmetic::kFp32Amx && instruction_set() != InstructionSet::kAmx) {
         journal.warn(
@@ -107,7 +108,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         check_stopping(job.config, job.options, prepared.network, prepared.data.validation != nullptr);
         fit_inputs(prepared, job.config.preprocessing);
-        check_memory(job.config, job.options, prepared.network, *prepared.data.train, comm.size());
+        const PlanReport plan = make_plan(job.config, prepared.network, *prepared.data.train, comm.size());
+        check_memory(job.options, plan.activation_bytes, plan.memory_bytes());
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);

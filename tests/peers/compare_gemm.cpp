@@ -293,7 +293,7 @@ int run(const std::vector<std::string>& arguments) {
     std::vector<Figures> all;
     for (const ProductShape& shape : shapes) {
         for (const ProductForm form : kProductForms) {
-            all.push_back(measure({form, shape}, parse_arithmetic(arithmetic), seconds));
+            all.push_back(measure({form, shape}, value_named<Arithmetic>(arithmetic), seconds));
             print_row(all.back());
         }
     }

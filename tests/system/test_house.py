@@ -30,6 +30,8 @@ MAY_INCLUDE = {
     "launcher": {"core/base", "core/arithmetic", "core/arithmetic/dispatch", "core/data", "core/network",
                  "core/training", "comm"},
 }
+# The launcher's rooms, each of which may include those before it; rooms of one row may include each other.
+LAUNCHER_ORDER = [{"options"}, {"run", "files"}, {"score"}, {"train"}, {"bench"}, {"commands"}]
 # Rooms of the launcher that are the program's own, and those of the library, which other programs use without it.
 PROGRAM_ROOMS = {"launcher/commands", "launcher/bench"}
 LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/score"}
@@ -38,7 +40,7 @@ LIBRARIES = [
     (re.compile(r"mpi\.h$"), {"comm", "launcher"}),
     (re.compile(r"boost/program_options"), {"launcher"}),
 ]
-LONGEST_FILE_LINES = 620
+LONGEST_FILE_LINES = 450
 MOST_UNITS = 18  # of a room: a header and its source are one
 # What prints past launcher/run/printing.h, which says when output was lost and keeps control characters from a terminal.
 PRINTS = re.compile(r"\bfmt::print\(|\bstd::(cout|cerr)\b|\b(std::)?(printf|puts|fprintf)\(")
@@ -75,6 +77,26 @@ def layering_faults(root, files):
             for library, layers in LIBRARIES:
                 if library.search(target) and layer.split("/")[0] not in layers:
                     yield f"{place}: {layer} must not know {target}"
+
+
+def launcher_floor(path):
+    """The place of a launcher file's room in the order, or None for what lies in no room, as main.cpp."""
+    parts = Path(path).parts
+    if parts[0] != "launcher" or len(parts) < 3:
+        return None
+    return next((floor for floor, rooms in enumerate(LAUNCHER_ORDER) if parts[1] in rooms), None)
+
+
+def launcher_order_faults(root, files):
+    for path in files:
+        floor = launcher_floor(path)
+        if path.suffix not in {".h", ".cpp"} or floor is None:
+            continue
+        for number, line in enumerate((root / path).read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            target = launcher_floor(match.group(2)) if match else None
+            if target is not None and target > floor:
+                yield f"{path}:{number}: {path.parts[1]} must not include {match.group(2)}, which stands on it"
 
 
 def library_faults(root, files):
@@ -146,6 +168,9 @@ class TheHouse(unittest.TestCase):
     def test_each_layer_includes_only_what_it_may(self):
         self.assert_no_faults(layering_faults(REPOSITORY, self.files))
 
+    def test_the_rooms_of_the_launcher_keep_their_order(self):
+        self.assert_no_faults(launcher_order_faults(REPOSITORY, self.files))
+
     def test_the_library_includes_nothing_of_the_program(self):
         self.assert_no_faults(library_faults(REPOSITORY, self.files))
 
@@ -192,6 +217,14 @@ class PlantedFaults(unittest.TestCase):
         self.assert_refused("comm/a.cpp", "core/data/b.h")
         self.assert_refused("comm/a.cpp", "launcher/b.h")
         self.assert_refused("launcher/a.cpp", "tests/support/b.h")
+
+    def test_a_room_that_includes_one_above_it_is_found(self):
+        for includer, included in (("options/a.cpp", "train/b.h"), ("options/a.h", "run/b.h"), ("run/a.h", "score/b.h"),
+                                   ("score/a.cpp", "train/b.h"), ("bench/a.h", "commands/b.h")):
+            contents = {f"launcher/{includer}": f'#include "launcher/{included}"\n'}
+            self.assertEqual(len(self.faults(launcher_order_faults, contents)), 1)
+            contents = {f"launcher/{included}": f'#include "launcher/{includer}"\n'}
+            self.assertEqual(self.faults(launcher_order_faults, contents), [])
 
     def test_a_library_that_includes_the_program_is_found(self):
         for name in ("commands/commands.h", "bench/bench.h"):

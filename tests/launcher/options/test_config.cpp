@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "launcher/score/data_check.h"
 #include "tests/launcher/launcher_support.h"
 
 using namespace lockstep;

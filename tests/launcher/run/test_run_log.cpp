@@ -1,5 +1,5 @@
 // A run's directory and its files.
-#include "launcher/run/run_log.h"
+#include "launcher/train/run_log.h"
 
 #include <doctest/doctest.h>
 

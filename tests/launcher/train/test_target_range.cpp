@@ -1,5 +1,5 @@
 // Warnings about targets that outputs cannot reach.
-#include "launcher/train/target_range.h"
+#include "launcher/score/target_range.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/run/journal.h"
+#include "launcher/train/journal.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/train/data_advice.h"
+#include "launcher/score/data_advice.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/train/learning_advice.h"
+#include "launcher/score/learning_advice.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "launcher/train/metrics_sum.h"
+#include "launcher/score/metrics_sum.h"
 
 #include <algorithm>
 

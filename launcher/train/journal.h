@@ -7,9 +7,9 @@
 
 #include "core/base/digest.h"
 #include "launcher/run/progress.h"
-#include "launcher/run/run_log.h"
 #include "launcher/run/stopwatch.h"
 #include "launcher/score/evaluation.h"
+#include "launcher/train/run_log.h"
 
 namespace lockstep {
 

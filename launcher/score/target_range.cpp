@@ -1,4 +1,4 @@
-#include "launcher/train/target_range.h"
+#include "launcher/score/target_range.h"
 
 #include <fmt/format.h>
 

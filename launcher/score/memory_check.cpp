@@ -1,4 +1,4 @@
-#include "launcher/train/memory_check.h"
+#include "launcher/score/memory_check.h"
 
 #include <fmt/format.h>
 #include <sys/sysinfo.h>
@@ -9,7 +9,6 @@
 
 #include "core/base/error.h"
 #include "core/network/objective.h"
-#include "launcher/train/plan_report.h"
 
 namespace lockstep {
 
@@ -43,13 +42,11 @@ void check_drawn_samples(const DataOptions& data, const ResolvedOptions& options
         refuse(options.place("data.test_samples"), "the scores of the test samples", scores, machine);
 }
 
-void check_memory(const Config& config, const ResolvedOptions& options, const NetworkSpec& network,
-                  const Dataset& train, std::size_t ranks) {
+void check_memory(const ResolvedOptions& options, std::size_t activation_bytes, std::size_t all_bytes) {
     const std::size_t machine = machine_memory_bytes();
     const auto limit = static_cast<double>(machine);
-    const PlanReport report = make_plan(config, network, train, ranks);
-    const auto activations = static_cast<double>(report.activation_bytes);
-    const auto all = static_cast<double>(report.memory_bytes());
+    const auto activations = static_cast<double>(activation_bytes);
+    const auto all = static_cast<double>(all_bytes);
     if (all <= limit) return;
     if (activations > all / 2)
         refuse(options.place("training.global_batch"), "a rank's share of the batch", activations, machine);

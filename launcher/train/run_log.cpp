@@ -1,4 +1,4 @@
-#include "launcher/run/run_log.h"
+#include "launcher/train/run_log.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -4,8 +4,6 @@
 #include <cstddef>
 
 #include "core/data/open_data.h"
-#include "core/network/network_spec.h"
-#include "launcher/options/config.h"
 #include "launcher/options/options.h"
 
 namespace lockstep {
@@ -18,8 +16,7 @@ std::size_t machine_memory_bytes();
 /// For the order of the samples of a synthetic set, which can be of any size, or for their scores.
 void check_drawn_samples(const DataOptions& data, const ResolvedOptions& options, std::size_t ranks);
 
-/// For the network and the batch, as `lockstep plan` states it.
-void check_memory(const Config& config, const ResolvedOptions& options, const NetworkSpec& network,
-                  const Dataset& train, std::size_t ranks);
+/// For the network and the batch: `all_bytes`, `activation_bytes` of them for a rank's share of the batch.
+void check_memory(const ResolvedOptions& options, std::size_t activation_bytes, std::size_t all_bytes);
 
 }  // namespace lockstep

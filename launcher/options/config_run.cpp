@@ -1,0 +1,46 @@
+// [comm], [resampling] and [run].
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "launcher/options/config_sections.h"
+#include "launcher/options/duration.h"
+
+namespace lockstep {
+
+std::size_t CommConfig::bucket_bytes() const {
+    return std::max(sizeof(float), static_cast<std::size_t>(bucket_mib * 0x1p20));
+}
+
+CommConfig read_comm(const ResolvedOptions& options) {
+    const CommConfig comm{.reduction = value_named<Reduction>(options.text("comm.reduction")),
+                          .sharding = value_named<Sharding>(options.text("comm.shard")),
+                          .compression = value_named<Compression>(options.text("comm.compression")),
+                          .keep = number<double>(options, "comm.keep"),
+                          .bucket_mib = number<double>(options, "comm.bucket_mib"),
+                          .check_every = count(options, "comm.check_every")};
+    if (comm.compression != Compression::kTopK && options.given("comm.keep")) {
+        throw ConfigError(
+            fmt::format("{}: belongs to comm.compression = top_k, but {} is chosen; remove the key",
+                        options.place("comm.keep"), name_of(comm.compression)));
+    }
+    return comm;
+}
+
+ResamplingConfig read_resampling(const ResolvedOptions& options) {
+    return {.folds = count(options, "resampling.folds"),
+            .bags = count(options, "resampling.bags"),
+            .groups = count(options, "resampling.groups"),
+            .seed = number<std::uint64_t>(options, "resampling.seed")};
+}
+
+RunConfig read_run(const ResolvedOptions& options) {
+    return {.dir = options.text("run.dir"),
+            .overwrite = options.text("run.overwrite") == "true",
+            .evaluate_every = count(options, "run.evaluate_every"),
+            .log_every = count(options, "run.log_every"),
+            .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
+}
+
+}  // namespace lockstep
