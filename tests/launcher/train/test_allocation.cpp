@@ -33,9 +33,13 @@ void* counted_aligned_alloc(std::size_t alignment, std::size_t bytes) {
     return counted(real_aligned_alloc(alignment, bytes));
 }
 
-// Not inlined: g++ would see free() where it wrote new, and warn of it.
-void* operator new(std::size_t bytes) { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
-void* operator new[](std::size_t bytes) { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
+// Not inlined: g++ would see malloc() or free() where new and delete stand, and warn that they do not match.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+    return counted(std::malloc(bytes == 0 ? 1 : bytes));
+}
+[[gnu::noinline]] void* operator new[](std::size_t bytes) {
+    return counted(std::malloc(bytes == 0 ? 1 : bytes));
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete[](void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
