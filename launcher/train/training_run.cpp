@@ -157,8 +157,8 @@ nlohmann::json to_json(const FinishedRun& run) {
                         {"seconds", result.seconds},
                         {"training_seconds", result.training_seconds},
                         {"model_epoch", result.of_model.epoch}};
-    if (result.at.samples > 0) {
-        json["samples_per_second"] = static_cast<double>(result.at.samples) / result.training_seconds;
+    if (result.samples > 0) {
+        json["samples_per_second"] = static_cast<double>(result.samples) / result.training_seconds;
     }
     const auto add = [&](const char* set, const std::optional<Score>& score) {
         if (!score) return;
