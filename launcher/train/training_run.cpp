@@ -10,13 +10,13 @@
 #include "comm/watchdog.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/threads.h"
+#include "launcher/advice/data_advice.h"
+#include "launcher/advice/learning_advice.h"
+#include "launcher/advice/target_range.h"
 #include "launcher/files/model_file.h"
 #include "launcher/options/config_stopping.h"
 #include "launcher/run/version.h"
-#include "launcher/advice/data_advice.h"
-#include "launcher/advice/learning_advice.h"
 #include "launcher/train/memory_check.h"
-#include "launcher/advice/target_range.h"
 
 namespace lockstep {
 
@@ -84,8 +84,9 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
-void save(const std::filesystem::path& path, const Config& config, const Prepared& prepared, Trainer& trainer,
-          const RunPosition& at) {
+/// `path` is rank 0's. Collective.
+void save(const Communicator& comm, const std::filesystem::path& path, const Config& config,
+          const Prepared& prepared, Trainer& trainer, const RunPosition& at) {
     ModelRecord record;
     record.network = prepared.network;
     record.data_source = config.data.source;
@@ -97,7 +98,7 @@ void save(const std::filesystem::path& path, const Config& config, const Prepare
     record.epoch = at.epoch;
     record.optimizer = config.optimizer.name;
     record.lockstep_version = kVersion;
-    write_model(path, std::move(record), trainer.layout(), trainer.parameters());
+    write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
 }  // namespace
@@ -131,16 +132,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_place(Place::kFiles);
     report_step(0);
 
+    const auto& log = journal.log();
+    save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
+         run.result.of_model);
     agree(comm, [&] {
-        if (comm.rank() != 0) {
-            // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.layout(), [](auto, auto) {});
-            return;
-        }
-        save(journal.log()->model_path(), job.config, prepared, trainer, run.result.of_model);
+        if (!log) return;
         journal.publish();
-        run.dir = journal.log()->dir();
-        run.model = journal.log()->model_path();
+        run.dir = log->dir();
+        run.model = log->model_path();
     });
     return run;
 }
