@@ -20,6 +20,7 @@ struct Targets {
 struct SampleMetrics {
     double loss = 0.0;
     double correct = 0.0;  ///< 1 where the prediction is right (counts_correct), else 0
+    bool operator==(const SampleMetrics&) const = default;
 };
 
 /// With cross-entropy the last layer hands over its potentials ξ, so that loss and delta are exact where a

@@ -2,13 +2,13 @@
 
 namespace lockstep {
 
-bool EarlyStopping::improves(double error) {
-    if (error < best_) {
-        best_ = error;
-        waited_ = 0;
+bool EarlyStopping::improves(State& state, double error) {
+    if (error < state.best) {
+        state.best = error;
+        state.waited = 0;
         return true;
     }
-    ++waited_;
+    ++state.waited;
     return false;
 }
 

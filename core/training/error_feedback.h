@@ -21,6 +21,9 @@ class ErrorFeedback {
     /// all but the largest (keep_largest). `leaf` counts from the share's first.
     void compress(std::size_t leaf, std::size_t first, std::span<float> gradient);
 
+    /// What is kept back, (leaves, parameters), for those who keep or restore it between steps.
+    [[nodiscard]] std::span<float> values() { return kept_back_.span(); }
+
   private:
     std::size_t parameters_;
     double share_;

@@ -26,14 +26,14 @@ std::string_view trimmed(std::string_view text) {
 LearningRate::LearningRate(LearningRateOptions options, std::size_t steps_per_epoch, std::size_t total_steps)
     : options_(std::move(options)), steps_per_epoch_(steps_per_epoch), total_steps_(total_steps) {}
 
-float LearningRate::at(std::size_t number) const {
-    const double rate = scheduled(number);
+float LearningRate::at(std::size_t number, const State& state) const {
+    const double rate = scheduled(number, state);
     if (number >= options_.warmup_steps) return static_cast<float>(rate);
     return static_cast<float>(rate * static_cast<double>(number) /
                               static_cast<double>(options_.warmup_steps));
 }
 
-double LearningRate::scheduled(std::size_t number) const {
+double LearningRate::scheduled(std::size_t number, const State& state) const {
     const std::size_t epochs = (number - 1) / steps_per_epoch_;
     // Steps of the schedule that are behind: the warm-up's count as none.
     const std::size_t behind = number > options_.warmup_steps ? number - options_.warmup_steps - 1 : 0;
@@ -60,16 +60,17 @@ double LearningRate::scheduled(std::size_t number) const {
             return final_rate + (rate - final_rate) * 0.5 * (1.0 + cos_pi(x));
         }
         case RateSchedule::kAdaptive:
-            return rate * adapted_;
+            return rate * state.adapted;
     }
     return rate;
 }
 
-void LearningRate::epoch_done(double mean_error) {
+void LearningRate::epoch_done(State& state, double mean_error) const {
     if (options_.schedule != RateSchedule::kAdaptive) return;
-    if (last_error_ && mean_error < *last_error_) adapted_ *= static_cast<double>(options_.rise);
-    if (last_error_ && mean_error > *last_error_) adapted_ *= static_cast<double>(options_.fall);
-    last_error_ = mean_error;
+    const std::optional<double> last = state.last_error;
+    if (last && mean_error < *last) state.adapted *= static_cast<double>(options_.rise);
+    if (last && mean_error > *last) state.adapted *= static_cast<double>(options_.fall);
+    state.last_error = mean_error;
 }
 
 std::string rates_text(std::span<const float> rates) {

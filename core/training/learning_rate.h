@@ -48,20 +48,26 @@ class LearningRate {
     /// `total_steps`: of the whole run. Requires rates, and steps_per_epoch > 0.
     LearningRate(LearningRateOptions options, std::size_t steps_per_epoch, std::size_t total_steps);
 
-    /// Of step `number`, counted from 1 over the whole run.
-    [[nodiscard]] float at(std::size_t number) const;
+    /// What kAdaptive remembers of the epochs until now; nothing else goes by it.
+    struct State {
+        double adapted = 1.0;  ///< the product of all rises and falls
+        std::optional<double> last_error;
+        bool operator==(const State&) const = default;
+    };
+
+    /// Of step `number`, counted from 1 over the whole run. For schedules other than kAdaptive any state will
+    /// do.
+    [[nodiscard]] float at(std::size_t number, const State& state) const;
     /// To be called once after each epoch with its mean training error. The same on every rank.
-    void epoch_done(double mean_error);
+    void epoch_done(State& state, double mean_error) const;
 
   private:
     /// Without the warm-up's factor.
-    [[nodiscard]] double scheduled(std::size_t number) const;
+    [[nodiscard]] double scheduled(std::size_t number, const State& state) const;
 
     LearningRateOptions options_;
     std::size_t steps_per_epoch_;
     std::size_t total_steps_;
-    double adapted_ = 1.0;  // kAdaptive: the product of all rises and falls
-    std::optional<double> last_error_;
 };
 
 /// One or more positive numbers, separated by a comma and a blank, so that no decimal comma is taken for a

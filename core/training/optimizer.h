@@ -54,6 +54,9 @@ class Optimizer {
 
     /// State values kept per parameter.
     [[nodiscard]] std::size_t state_per_parameter() const;
+    /// The i-th of these of all parameters, for those who keep or restore it between steps: (count). Requires
+    /// i < state_per_parameter().
+    [[nodiscard]] std::span<float> state(std::size_t i) { return state_[i].span(); }
     /// True where update must be given a layer's parameters at once, weights, biases and the gaps of zeros
     /// between them; false where any slice will do, whatever the layers' borders.
     [[nodiscard]] bool needs_whole_layers() const;

@@ -3,67 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/archive/text_oarchive.hpp>
 #include <boost/serialization/level.hpp>
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/tracking.hpp>
 #include <boost/serialization/vector.hpp>
-#include <cerrno>
 #include <cstring>
 #include <exception>
-#include <fstream>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 
-#include "core/base/digest.h"
+#include "comm/agreement.h"
 #include "core/base/error.h"
 #include "core/data/input_scale.h"
 #include "core/network/network.h"
-#include "launcher/files/atomic_file.h"
 #include "launcher/files/record_reader.h"
+#include "launcher/files/tensor_file.h"
 
 namespace lockstep {
 
 namespace {
 
-constexpr std::array<char, 8> kMagic{'L', 'O', 'C', 'K', 'S', 'T', 'E', 'P'};
-
-/// The file's first bytes, in memory as on disk (x86-64 is little-endian).
-struct Header {
-    std::array<char, 8> magic = kMagic;
-    std::uint32_t version = kModelFileVersion;
-    std::uint32_t zero = 0;
-    std::uint64_t record_bytes = 0;
-    std::uint64_t file_bytes = 0;
-};
-static_assert(sizeof(Header) == 32);
-
-using Trailer = std::array<unsigned char, 16>;
-
-constexpr std::uint64_t arena_offset(std::uint64_t record_bytes) {
-    return (sizeof(Header) + record_bytes + kAlignment_bytes - 1) / kAlignment_bytes * kAlignment_bytes;
-}
-
-/// The canonical order: most significant byte first, as the hex digits are read.
-Trailer to_trailer(Digest128 digest) {
-    Trailer trailer;
-    for (std::size_t i = 0; i < 8; ++i) {
-        trailer[i] = static_cast<unsigned char>(digest.high >> (56 - 8 * i));
-        trailer[8 + i] = static_cast<unsigned char>(digest.low >> (56 - 8 * i));
-    }
-    return trailer;
-}
-
-Digest128 from_trailer(const Trailer& trailer) {
-    Digest128 digest;
-    for (std::size_t i = 0; i < 8; ++i) {
-        digest.high = digest.high << 8 | trailer[i];
-        digest.low = digest.low << 8 | trailer[8 + i];
-    }
-    return digest;
-}
+constexpr TensorFormat kFormat{.magic = {'L', 'O', 'C', 'K', 'S', 'T', 'E', 'P'},
+                               .newest_version = kModelFileVersion,
+                               .kind = "model",
+                               .command = "lockstep train",
+                               .remedy = "train again"};
 
 /// The record's fields in the file's order. Layers and loss are stored as the texts a configuration has, so
 /// that an attribute that comes later needs no new version.
@@ -172,85 +139,9 @@ ModelRecord from_text(const std::string& text, std::uint32_t version, std::span<
     return record;
 }
 
-/// Reads from one file and knows its name for the messages.
-class Reader {
-  public:
-    explicit Reader(const std::filesystem::path& path) : path_(path) {
-        const auto refuse = [&](const std::string& why) {
-            fail(fmt::format("cannot be read: {}; check the path, or make a model with `lockstep train`",
-                             why));
-        };
-        std::error_code error;
-        const std::filesystem::file_status status = std::filesystem::status(path, error);
-        if (!std::filesystem::exists(status)) refuse(error ? error.message() : std::strerror(ENOENT));
-        if (std::filesystem::is_directory(status)) refuse("is a directory");
-        if (!std::filesystem::is_regular_file(status)) refuse("is no regular file");
-        size_ = std::filesystem::file_size(path, error);
-        if (!error) input_.open(path, std::ios::binary);
-        if (error || !input_) refuse(error ? error.message() : std::strerror(errno));
-    }
-
-    [[nodiscard]] std::uint64_t size() const { return size_; }
-
-    void read(std::span<std::byte> bytes) {
-        input_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-        if (!input_) fail(fmt::format("cannot be read: {}; check the disk", std::strerror(errno)));
-        digest_.update(std::span<const std::byte>(bytes));
-    }
-    [[nodiscard]] Digest128 digest() const { return digest_.digest(); }
-
-    [[noreturn]] void fail(const std::string& message) const {
-        throw CheckpointError(fmt::format("model {}: {}", path_.string(), message));
-    }
-
-  private:
-    const std::filesystem::path& path_;
-    std::ifstream input_;
-    std::uint64_t size_ = 0;
-    DigestBuilder digest_;
-};
-
-constexpr std::string_view kRemedy = "copy the file again, or train again";
-
-Header read_header(Reader& reader) {
-    Header header;
-    if (reader.size() < sizeof header) {
-        reader.fail(fmt::format(
-            "ends at offset {}, but a model's header has {} bytes: truncated or no lockstep model; {}",
-            reader.size(), sizeof header, kRemedy));
-    }
-    reader.read(std::as_writable_bytes(std::span(&header, 1)));
-    if (header.magic != kMagic) {
-        reader.fail(
-            "is no lockstep model: expected \"LOCKSTEP\" at offset 0; name a file that `lockstep train` "
-            "wrote");
-    }
-    if (header.version > kModelFileVersion) {
-        reader.fail(
-            fmt::format("has version {} at offset 8, but this program reads versions up to {}; use a newer "
-                        "lockstep",
-                        header.version, kModelFileVersion));
-    }
-    if (reader.size() < header.file_bytes) {
-        reader.fail(fmt::format("truncated: ends at offset {}, but its header promises {} bytes; {}",
-                                reader.size(), header.file_bytes, kRemedy));
-    }
-    const std::uint64_t most_record_bytes = reader.size() - sizeof header;
-    if (header.version == 0 || header.zero != 0 || reader.size() != header.file_bytes ||
-        header.record_bytes > most_record_bytes ||
-        arena_offset(header.record_bytes) + sizeof(Trailer) > header.file_bytes ||
-        (header.file_bytes - sizeof(Trailer)) % kAlignment_bytes != 0) {
-        reader.fail(fmt::format(
-            "damaged header: version {} at offset 8, {} record bytes at offset 16 and {} file bytes "
-            "at offset 24 do not fit a file of {} bytes; {}",
-            header.version, header.record_bytes, header.file_bytes, reader.size(), kRemedy));
-    }
-    return header;
-}
-
 /// The blocks the record lists against those its network has, and both against the arena that was read.
-void check_blocks(const Reader& reader, std::uint64_t offset, const Model& model,
-                  const ParameterLayout& wanted) {
+void check_blocks(const TensorReader& reader, const Model& model, const ParameterLayout& wanted) {
+    const std::uint64_t offset = reader.values_offset();
     for (std::size_t b = 0; b < std::max(model.record.parameters.size(), wanted.blocks().size()); ++b) {
         const auto text = [](std::string_view name, std::uint64_t rows, std::uint64_t cols) {
             return fmt::format("{} ({} x {})", name, rows, cols);
@@ -270,9 +161,10 @@ void check_blocks(const Reader& reader, std::uint64_t offset, const Model& model
                         found, expected));
     }
     if (wanted.arena_size() != model.arena.size()) {
-        reader.fail(fmt::format(
-            "holds {} bytes of parameters from offset {} on, but its network needs {}; {}",
-            model.arena.size() * sizeof(float), offset, wanted.arena_size() * sizeof(float), kRemedy));
+        reader.fail(
+            fmt::format("holds {} bytes of parameters from offset {} on, but its network needs {}; {}",
+                        model.arena.size() * sizeof(float), offset, wanted.arena_size() * sizeof(float),
+                        reader.copy_again()));
     }
 }
 
@@ -293,101 +185,67 @@ namespace lockstep {
 
 namespace {
 
-/// The model's file while it is written, digest and all.
-class Writer {
-  public:
-    Writer(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout)
-        : file_(path) {
-        record.parameters.clear();
-        for (const ParameterBlock& block : layout.blocks()) {
-            record.parameters.push_back({block.name, block.layer, block.rows, block.cols});
-        }
-        const std::string text = to_text(record);
-        Header header;
-        header.version = record.preprocessing ? 2 : 1;
-        header.record_bytes = text.size();
-        header.file_bytes = arena_offset(text.size()) + layout.arena_size() * sizeof(float) + sizeof(Trailer);
-        const std::string padding(arena_offset(text.size()) - sizeof header - text.size(), '\0');
-        write(std::as_bytes(std::span(&header, 1)));
-        write(std::as_bytes(std::span(text)));
-        write(std::as_bytes(std::span(padding)));
+/// The file with everything but the parameters, which follow.
+std::unique_ptr<TensorWriter> begin_file(const std::filesystem::path& path, ModelRecord record,
+                                         const ParameterLayout& layout) {
+    record.parameters.clear();
+    for (const ParameterBlock& block : layout.blocks()) {
+        record.parameters.push_back({block.name, block.layer, block.rows, block.cols});
     }
-
-    void write(std::span<const std::byte> bytes) {
-        digest_.update(bytes);
-        file_.write(bytes);
-    }
-    void commit() {
-        const Trailer trailer = to_trailer(digest_.digest());
-        file_.write(std::as_bytes(std::span(trailer)));
-        file_.commit();
-    }
-
-  private:
-    AtomicFile file_;
-    DigestBuilder digest_;
-};
+    const std::uint32_t version = record.preprocessing ? 2 : 1;
+    return std::make_unique<TensorWriter>(path, kFormat, version, to_text(std::move(record)),
+                                          layout.arena_size());
+}
 
 }  // namespace
 
-void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
-                 ParameterSource& parameters) {
+void write_model(const Communicator& comm, const std::filesystem::path& path, ModelRecord record,
+                 const ParameterLayout& layout, ParameterSource& parameters) {
+    std::unique_ptr<TensorWriter> writer;
+    agree(comm, [&] {
+        if (comm.rank() == 0) writer = begin_file(path, std::move(record), layout);
+    });
+    // What goes wrong on rank 0 waits until it has asked for every layer: the others take part in that.
     std::exception_ptr error;
-    std::optional<Writer> writer;
-    const auto attempt = [&](const auto& action) {
-        if (error) return;
+    for_each_layer(parameters, layout, [&](std::size_t, std::span<const float> layer) {
+        if (!writer || error) return;
         try {
-            action();
+            writer->write(layer);
         } catch (...) {
             error = std::current_exception();
         }
-    };
-    attempt([&] { writer.emplace(path, std::move(record), layout); });
-    for_each_layer(parameters, layout, [&](std::size_t, std::span<const float> layer) {
-        attempt([&] { writer->write(std::as_bytes(layer)); });
     });
-    attempt([&] { writer->commit(); });
-    if (error) std::rethrow_exception(error);
+    agree(comm, [&] {
+        if (error) std::rethrow_exception(error);
+        if (writer) writer->commit();
+    });
 }
 
 void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
                  std::span<const float> parameters) {
-    WholeArena arena(layout, parameters);
-    write_model(path, std::move(record), layout, arena);
+    const std::unique_ptr<TensorWriter> writer = begin_file(path, std::move(record), layout);
+    writer->write(parameters);
+    writer->commit();
 }
 
 Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own) {
-    Reader reader(path);
-    const Header header = read_header(reader);
-    const std::uint64_t offset = arena_offset(header.record_bytes);
-    const std::uint64_t trailer_offset = header.file_bytes - sizeof(Trailer);
-
+    TensorReader reader(path, kFormat);
     Model model;
-    std::string text(offset - sizeof header, '\0');
-    reader.read(std::as_writable_bytes(std::span(text)));
-    model.arena = Buffer<float>((trailer_offset - offset) / sizeof(float));
-    reader.read(std::as_writable_bytes(model.arena.span()));
-    const Digest128 found = reader.digest();
-    Trailer trailer;
-    reader.read(std::as_writable_bytes(std::span(trailer)));
-    if (const Digest128 expected = from_trailer(trailer); found != expected) {
-        reader.fail(fmt::format("damaged: bytes 0 to {} have checksum {}, but offset {} says {}; {}",
-                                trailer_offset - 1, found.hex(), trailer_offset, expected.hex(), kRemedy));
-    }
-
-    text.resize(header.record_bytes);
+    model.arena = Buffer<float>(reader.value_count());
+    reader.read(model.arena.span());
+    reader.finish();
     try {
-        model.record = from_text(text, header.version, own);
+        model.record = from_text(reader.record(), reader.version(), own);
         const Network network(model.record.network);
         model.layout = network.layout();
     } catch (const ConfigError& error) {
         reader.fail(fmt::format("the record at offset {} describes no network: {}; train again",
-                                sizeof header, error.what()));
+                                TensorReader::record_offset(), error.what()));
     } catch (const std::runtime_error& error) {
-        reader.fail(fmt::format("the record at offset {} cannot be read: {}; train again", sizeof header,
-                                error.what()));
+        reader.fail(fmt::format("the record at offset {} cannot be read: {}; train again",
+                                TensorReader::record_offset(), error.what()));
     }
-    check_blocks(reader, offset, model, model.layout);
+    check_blocks(reader, model, model.layout);
     return model;
 }
 

@@ -1,16 +1,14 @@
 // The model file: what a network is and its parameters, versioned, checksummed, written whole or not at all.
 //
-//   file    := header record padding arena trailer
-//   header  := "LOCKSTEP" version:u32 0:u32 record_bytes:u64 file_bytes:u64      32 bytes, little-endian
-//   record  := ModelRecord as a Boost text archive without its header            record_bytes bytes
+// A tensor file (tensor_file.h) of the magic "LOCKSTEP":
+//
+//   record  := ModelRecord as a Boost text archive without its header
 //              data_source: the source, and where its inputs were divided by another number than the source
 //              always has " scale=DIVISOR" behind it, as in "csv scale=255", "csv scale=none"
 //              version 2: the same, and its preprocessing behind it, vectors as strings of f32 little-endian
-//   padding := zero bytes up to the next multiple of 64, counted from the start of the file
-//   arena   := { block gap }, the blocks of record.parameters in order
+//   values  := { block gap }, the blocks of record.parameters in order
 //   block   := { value:f32 }, rows * cols of them, row-major, little-endian
 //   gap     := zero bytes up to the next multiple of 64
-//   trailer := XXH3 128 of all bytes before it, in canonical (big-endian) order  16 bytes
 //
 // A reader of version v reads versions 1 to v; a model without preprocessing is written as version 1. The
 // arena is laid out in the file as it is in memory.
@@ -25,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/base/buffer.h"
 #include "core/data/preprocessing.h"
 #include "core/network/network_spec.h"
@@ -69,11 +68,12 @@ struct Model {
 
 /// Writes to a temporary name in the same folder, fsyncs the file, renames it to `path`, fsyncs the folder:
 /// after a crash `path` is the old file or the new one, never a part. Throws CheckpointError
-/// naming the file and the reason.
-/// Asks for every layer once, also where it then throws: other ranks may take part in that.
-void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
-                 ParameterSource& parameters);
-/// Requires parameters.size() == layout.arena_size().
+/// naming the file and the reason, on every rank alike.
+/// Rank 0 writes; the others take part, since the parameters may be sharded. `path` and `record` are rank
+/// 0's. Collective.
+void write_model(const Communicator& comm, const std::filesystem::path& path, ModelRecord record,
+                 const ParameterLayout& layout, ParameterSource& parameters);
+/// The same by this process alone. Not collective. Requires parameters.size() == layout.arena_size().
 void write_model(const std::filesystem::path& path, ModelRecord record, const ParameterLayout& layout,
                  std::span<const float> parameters);
 

@@ -14,6 +14,7 @@ struct Score {
     double loss = 0.0;               ///< mean over the samples
     std::optional<double> accuracy;  ///< fraction in [0, 1]; where the outputs are probabilities
     std::size_t samples = 0;
+    bool operator==(const Score&) const = default;
 };
 
 /// The set is one batch for the leaf tree, so the score has the same bits on any number of ranks. Reads,

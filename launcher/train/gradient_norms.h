@@ -32,6 +32,9 @@ class GradientNorms {
     /// Of the mean gradient over the samples of all steps since the last call, each at the parameters that it
     /// was computed with; `mean_factor` is that of so many samples.
     double of_epoch(float mean_factor);
+    /// The sum of the gradients of these steps, in the order of what is held, for those who keep or restore
+    /// it between steps. Requires of_epochs.
+    [[nodiscard]] std::span<float> epoch_sums() { return epoch_sums_.span(); }
 
   private:
     [[nodiscard]] bool divided() const { return !held_.empty(); }

@@ -57,11 +57,16 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
     metrics.samples = at.samples;
     metrics.seconds = seconds();
     if (at.step > 0) metrics.learning_rate = at.learning_rate;
-    if (at.samples > 0) {
+    if (const std::size_t samples = samples_until(at); samples > 0) {
         metrics.training_seconds = training_seconds();
-        metrics.samples_per_second = static_cast<double>(at.samples) / *metrics.training_seconds;
+        metrics.samples_per_second = static_cast<double>(samples) / *metrics.training_seconds;
     }
     return metrics;
+}
+
+void Journal::training_begins(const RunPosition& at) {
+    if (!samples_before_) samples_before_ = at.samples;
+    steps_watch_.emplace();
 }
 
 void Journal::training_ends() {

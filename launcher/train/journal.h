@@ -19,11 +19,13 @@ struct RunPosition {
     std::size_t step = 0;        ///< steps taken
     std::size_t samples = 0;     ///< trained on
     float learning_rate = 0.0F;  ///< of the last step
+    bool operator==(const RunPosition&) const = default;
 };
 
 /// What was measured: of the training set while it was trained on, of the others afterwards.
 struct Scores {
     std::optional<Score> train, validation, test;
+    bool operator==(const Scores&) const = default;
 };
 
 /// What an epoch's communication took, as far as there was any.
@@ -42,6 +44,7 @@ struct Ending {
     };
     Reason reason = kLimit;
     std::size_t best_epoch = 0;  ///< 0: there is no validation part
+    bool operator==(const Ending&) const = default;
 };
 /// "limit", "patience", "gradient".
 std::string to_string(Ending::Reason reason);
@@ -53,7 +56,7 @@ class Journal {
     explicit Journal(Progress progress, std::optional<RunLog> log = std::nullopt, std::size_t log_every = 0);
 
     /// Steps are taken between these two calls, and nothing else: samples_per_second goes by this time.
-    void training_begins() { steps_watch_.emplace(); }
+    void training_begins(const RunPosition& at);
     void training_ends();
 
     /// `gradient_norm`: of the batch's mean gradient, where it was taken; in epoch() of the epoch's.
@@ -72,6 +75,11 @@ class Journal {
     void warn(const std::string& text);
     void line(const std::string& text);
 
+    /// Samples of `at` that steps between training_begins and training_ends have trained on: all but those
+    /// of an earlier run that this one goes on with.
+    [[nodiscard]] std::size_t samples_until(const RunPosition& at) const {
+        return at.samples - samples_before_.value_or(at.samples);
+    }
     [[nodiscard]] double seconds() const { return watch_.seconds(); }
     /// The model is written: see RunLog::publish. On the rank that has a log.
     void publish() { log_->publish(); }
@@ -88,8 +96,9 @@ class Journal {
     std::optional<RunLog> log_;
     std::size_t log_every_;
     Stopwatch watch_;
-    std::optional<Stopwatch> steps_watch_;  // while steps are taken
-    double training_seconds_ = 0.0;         // of those before
+    std::optional<Stopwatch> steps_watch_;       // while steps are taken
+    double training_seconds_ = 0.0;              // of those before
+    std::optional<std::size_t> samples_before_;  // the first of them
     double last_line_seconds_ = 0.0;
 };
 

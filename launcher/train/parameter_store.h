@@ -12,7 +12,7 @@
 #include "core/network/learner.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
-#include "launcher/train/step_seconds.h"
+#include "launcher/run/step_seconds.h"
 
 namespace lockstep {
 

@@ -35,8 +35,8 @@ void describe_work(PlanReport& report, const Config& config, const BatchPlan& pl
     const TrainingConfig& training = config.training;
     report.steps = training.steps(report.steps_per_epoch);
     const LearningRate rate(config.learning_rate, report.steps_per_epoch, report.steps);
-    report.first_rate = rate.at(1);
-    report.last_rate = rate.at(std::max<std::size_t>(report.steps, 1));
+    report.first_rate = rate.at(1, {});
+    report.last_rate = rate.at(std::max<std::size_t>(report.steps, 1), {});
     const Shard shard = plan.shard(plan.batch(0, 0), 0, report.ranks);
     for (std::size_t rank = 0; rank < report.ranks; ++rank) {
         report.leaves.push_back(shard.partition.ranges[rank].count());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "comm/agreement.h"
@@ -32,7 +33,8 @@ GradientReducerOptions with_room(GradientReducerOptions options, const Learner& 
 }  // namespace
 
 Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, const ReplicaOptions& options)
-    : options_(options),
+    : comm_(comm),
+      options_(options),
       learner_(std::move(learner)),
       reducer_(comm, layer_counts(*learner_), options.bounds.arenas, with_room(options.reducer, *learner_)),
       // A rank that lacks the memory for any of these says so before the others wait for it.
@@ -133,26 +135,84 @@ void Replica::revisit(const ShardWork& work, const ReadSamples& read, const Visi
     }
 }
 
-void Replica::keep() {
+void Replica::make_room_for_best() {
+    if (kept_) return;
     std::size_t held = 0;
-    const auto visit_held = [this](auto visit) { store_->visit_held(visit); };
-    if (kept_.size() == 0) {
-        visit_held([&](const ParameterStore::Held& run) { held += run.range.count; });
-        kept_ = Buffer<float>(held);
-    }
-    std::span<float> room = kept_.span();
-    visit_held([&](const ParameterStore::Held& run) {
+    store_->visit_held([&](const ParameterStore::Held& run) { held += run.range.count; });
+    kept_.emplace(held);
+}
+
+void Replica::keep() {
+    make_room_for_best();
+    std::span<float> room = kept_->span();
+    store_->visit_held([&](const ParameterStore::Held& run) {
         std::ranges::copy(run.parameters, room.begin());
         room = room.subspan(run.range.count);
     });
 }
 
 void Replica::restore() {
-    std::span<const float> kept = kept_.span();
+    std::span<const float> kept = kept_->span();
     store_->visit_held([&](const ParameterStore::Held& run) {
         std::ranges::copy(kept.first(run.range.count), run.parameters.begin());
         kept = kept.subspan(run.range.count);
     });
+    store_->parameters_written();
+}
+
+std::vector<StateArray> Replica::state_arrays() {
+    std::vector<StateArray> arrays;
+    const auto add = [&](std::string name, const auto& values_of) {
+        StateArray& array = arrays.emplace_back(StateArray{std::move(name), {}});
+        store_->visit_held([&](const ParameterStore::Held& run) {
+            const std::span<float> values = values_of(run);
+            if (!values.empty()) array.parts.push_back({run.range, values});
+        });
+    };
+    using Held = ParameterStore::Held;
+    const auto of_updated = [&](std::span<float> values) {
+        return [values](const Held& run) { return values.subspan(run.state.first, run.state.count); };
+    };
+    add("parameters", [](const Held& run) { return run.parameters; });
+    for (std::size_t i = 0; i < store_->optimizer().state_per_parameter(); ++i) {
+        add("optimizer " + std::to_string(i), of_updated(store_->optimizer().state(i)));
+    }
+    if (options_.epoch_norms) add("gradient of the epoch", of_updated(norms_->epoch_sums()));
+    if (kept_) {
+        std::span<float> rest = kept_->span();
+        add("best parameters", [&](const Held& run) {
+            const std::span<float> values = rest.first(run.range.count);
+            rest = rest.subspan(run.range.count);
+            return values;
+        });
+    }
+    if (!feedback_) return arrays;
+    // The ranks have consecutive leaves of a whole batch, in their order.
+    const std::vector<std::size_t> leaves = comm_.allgather_value(options_.bounds.leaves);
+    const std::size_t size = layout().arena_size();
+    std::size_t number = 0;
+    for (std::size_t rank = 0; rank < leaves.size(); ++rank) {
+        for (std::size_t leaf = 0; leaf < leaves[rank]; ++leaf, ++number) {
+            StateArray& array =
+                arrays.emplace_back(StateArray{"kept back of leaf " + std::to_string(number), {}});
+            if (rank != comm_.rank()) continue;
+            array.parts.push_back({{0, size}, feedback_->values().subspan(leaf * size, size)});
+        }
+    }
+    return arrays;
+}
+
+void Replica::visit_state(const VisitState& visit) {
+    visit_arrays(comm_, state_arrays(), layout().arena_size(), visit);
+}
+
+void Replica::set_state(bool with_best, const FillState& fill) {
+    agree(comm_, [&] {
+        if (with_best) make_room_for_best();
+    });
+    if (!with_best) kept_.reset();
+    const std::vector<StateArray> arrays = state_arrays();
+    agree(comm_, [&] { fill_arrays(arrays, layout().arena_size(), fill); });
     store_->parameters_written();
 }
 

@@ -15,13 +15,14 @@
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
 #include "launcher/train/gradient_collector.h"
 #include "launcher/train/gradient_norms.h"
 #include "launcher/train/overlap.h"
 #include "launcher/train/parameter_store.h"
 #include "launcher/train/shard_work.h"
-#include "launcher/train/step_seconds.h"
+#include "launcher/train/state_arrays.h"
 
 namespace lockstep {
 
@@ -77,11 +78,22 @@ class Replica {
     void keep();
     void restore();
 
+    /// Visits, between steps, the arrays that the bits of later ones depend on (state_arrays.h):
+    /// "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms; "best parameters"
+    /// after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with Compression::kTopK.
+    /// Collective.
+    void visit_state(const VisitState& visit);
+    /// The inverse: afterwards the replica's next step is that of the one whose state `fill` sets, whatever
+    /// its sharding and however many ranks it has. `with_best`: that had "best parameters". Throws
+    /// CheckpointError, on all ranks alike, where it is not a state of such a replica. Collective.
+    void set_state(bool with_best, const FillState& fill);
+
     /// Seconds that the reduction of such a batch's gradients takes with nothing to hide behind: the median
     /// of some, of whatever lies in the gradients' memory. Between steps; changes no parameter. Collective.
     double reduction_seconds(const ShardWork& work);
 
     [[nodiscard]] Learner& learner() { return *learner_; }
+    [[nodiscard]] const Learner& learner() const { return *learner_; }
     [[nodiscard]] const ParameterLayout& layout() const { return learner_->layout(); }
     /// The parameters as they are after the last step; asking for them is collective where they are sharded.
     [[nodiscard]] ParameterSource& parameters() { return store_->parameters(); }
@@ -93,6 +105,10 @@ class Replica {
   private:
     std::unique_ptr<ParameterStore> make_store();
     [[nodiscard]] std::optional<ErrorFeedback> make_feedback() const;
+    /// What this rank holds of each; the same names on all ranks.
+    [[nodiscard]] std::vector<StateArray> state_arrays();
+    /// Makes kept_, where there is none.
+    void make_room_for_best();
     void forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);
     void backward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);
     /// What is to go on while this rank computes; null where nothing can.
@@ -101,6 +117,7 @@ class Replica {
     /// The initial parameters of a range.
     void first_parameters(ArenaRange range, std::span<float> parameters) const;
 
+    const Communicator& comm_;
     ReplicaOptions options_;
     std::unique_ptr<Learner> learner_;
     StepSeconds seconds_;
@@ -113,7 +130,7 @@ class Replica {
     DropoutDraw draw_;                    // of the step at hand
     std::vector<SampleMetrics> metrics_;  // (samples of the share)
     std::optional<GradientNorms> norms_;
-    Buffer<float> kept_;  // what keep() set aside
+    std::optional<Buffer<float>> kept_;  // what keep() set aside, in the order of what is held
 };
 
 }  // namespace lockstep

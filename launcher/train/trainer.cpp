@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "comm/agreement.h"
@@ -100,89 +101,145 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                          config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
       course_(data_.train->classes()) {}
 
-TrainingResult Trainer::train(Journal& journal) {
-    TrainingResult result;
+void Trainer::begin_from(const RunState& state, const FillState& fill) {
+    replica_.set_state(config_.training.keep_best && state.best.epoch > 0, fill);
+    state_ = state;
+}
+
+void Trainer::advance(Journal& journal, std::size_t last_step) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
-    if (comm_.size() > 1 && steps_left() && config_.comm.compression != Compression::kTopK) {
+    if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
+        config_.comm.compression != Compression::kTopK) {
         reduction_alone_ = replica_.reduction_seconds(whole_batch_);
     }
-    while (steps_left()) {
-        ++at_.epoch;
-        const std::size_t before = at_.step;
-        journal.training_begins();
-        Scores scores{epoch(journal), std::nullopt, std::nullopt};
-        const std::optional<double> norm = epoch_norm(scores.train->samples);
+    while (steps_left() && state_.at.step < last_step) {
+        journal.training_begins(state_.at);
+        take_steps(journal, last_step);
+        if (step_in_epoch() == 0 || !steps_left()) end_epoch(journal);
         journal.training_ends();
-        learning_rate_.epoch_done(scores.train->loss);
-        course_.epoch(*scores.train);
-        const auto communication = communication_of(at_.step - before);
-        report_place(Place::kReplicas);
-        check_parameters(comm_, layout(), parameters(), moment());
-        const std::size_t every = config_.run.evaluate_every;
-        const bool test_now = !steps_left() || (every > 0 && at_.epoch % every == 0);
-        scores.validation = test_now ? score(data_.validation) : std::nullopt;
-        scores.test = test_now ? score(data_.test) : std::nullopt;
-        report_place(Place::kLog);
-        journal.epoch(at_, scores, communication, norm);
-        if (scores.validation) watch(scores);
-        result.scores = scores;
     }
-    if (at_.step == 0) {
+}
+
+TrainingResult Trainer::train(Journal& journal) {
+    advance(journal, std::numeric_limits<std::size_t>::max());
+    const RunPosition& at = state_.at;
+    TrainingResult result;
+    result.scores = state_.scores;
+    if (at.step == 0) {
         result.scores.validation = score(data_.validation);
         result.scores.test = score(data_.test);
     }
     // Of the end, whichever epoch's parameters the model will have.
-    result.concern = course_.concern(result.scores.validation, result.scores.test);
-    result.at = result.of_model = at_;
-    result.ending = ending_;
-    if (ending_.reason != Ending::kLimit) journal.stopped(at_, ending_.reason);
-    if (config_.training.keep_best && best_.epoch > 0 && best_.step < at_.step) take_best(result, journal);
+    result.concern = course_.concern(state_.course, result.scores.validation, result.scores.test);
+    result.at = result.of_model = at;
+    result.ending = state_.ending;
+    if (result.ending.reason != Ending::kLimit) journal.stopped(at, result.ending.reason);
+    const RunPosition& best = state_.best;
+    if (config_.training.keep_best && best.epoch > 0 && best.step < at.step) take_best(result, journal);
     result.digest = check_replicas_now(journal, result.of_model);
     result.seconds = journal.seconds();
     result.training_seconds = journal.training_seconds();
-    journal.end(at_, result.scores, ending_, result.of_model.epoch, result.concern);
+    result.samples = journal.samples_until(at);
+    journal.end(at, result.scores, result.ending, result.of_model.epoch, result.concern);
     return result;
 }
 
-void Trainer::watch(const Scores& scores) {
-    const Score& validation = *scores.validation;
-    if (early_stopping_.improves(config_.training.watches_accuracy ? -*validation.accuracy
-                                                                   : validation.loss)) {
-        best_ = at_;
-        best_scores_ = scores;
-        ending_.best_epoch = at_.epoch;
+void Trainer::take_steps(Journal& journal, std::size_t last_step) {
+    report_place(Place::kForward);
+    if (step_in_epoch() == 0) {
+        ++state_.at.epoch;
+        state_.epoch_sum = {};
+        state_.epoch_samples = 0;
+    }
+    const std::size_t epoch = state_.at.epoch;
+    if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
+    order_epoch_ = epoch;
+    const std::size_t check_every = config_.comm.check_every;
+    do {
+        const std::size_t s = step_in_epoch();
+        const Batch batch = plan_.batch(epoch - 1, s);
+        const StepResult result = step(batch);
+        state_.epoch_sum.loss += result.metrics.loss;
+        state_.epoch_sum.correct += result.metrics.correct;
+        state_.epoch_samples += batch.samples;
+        report_place(Place::kLog);
+        TrainingCourse::step(state_.course, result.metrics.loss, batch.samples);
+        journal.step(state_.at, result.metrics.loss / static_cast<double>(batch.samples),
+                     result.gradient_norm, s + 1, plan_.steps_per_epoch());
+        if (check_every > 0 && state_.at.step % check_every == 0) {
+            journal.training_ends();
+            check_replicas_now(journal, state_.at);
+            journal.training_begins(state_.at);
+        }
+    } while (step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+}
+
+void Trainer::end_epoch(Journal& journal) {
+    const std::optional<double> norm = epoch_norm();
+    journal.training_ends();
+    Scores scores{epoch_score(), std::nullopt, std::nullopt};
+    learning_rate_.epoch_done(state_.learning_rate, scores.train->loss);
+    TrainingCourse::epoch(state_.course, *scores.train);
+    const EpochCommunication measured = communication();
+    report_place(Place::kReplicas);
+    check_parameters(comm_, layout(), parameters(), moment());
+    const std::size_t every = config_.run.evaluate_every;
+    const bool test_now = !steps_left() || (every > 0 && state_.at.epoch % every == 0);
+    if (test_now) scores.validation = score(data_.validation);
+    if (test_now) scores.test = score(data_.test);
+    state_.scores = scores;
+    report_place(Place::kLog);
+    journal.epoch(state_.at, scores, measured, norm);
+    if (scores.validation) watch();
+}
+
+Score Trainer::epoch_score() const {
+    const auto n = static_cast<double>(state_.epoch_samples);
+    Score score{state_.epoch_sum.loss / n, std::nullopt, state_.epoch_samples};
+    if (replica_.learner().counts_correct()) score.accuracy = state_.epoch_sum.correct / n;
+    return score;
+}
+
+void Trainer::watch() {
+    const Score& validation = *state_.scores.validation;
+    const double error = config_.training.watches_accuracy ? -*validation.accuracy : validation.loss;
+    if (EarlyStopping::improves(state_.early_stopping, error)) {
+        state_.best = state_.at;
+        state_.best_scores = state_.scores;
+        state_.ending.best_epoch = state_.at.epoch;
         if (config_.training.keep_best) replica_.keep();
     }
-    if (early_stopping_.over()) ending_.reason = Ending::kPatience;
+    if (early_stopping_.over(state_.early_stopping)) state_.ending.reason = Ending::kPatience;
 }
 
 void Trainer::take_best(TrainingResult& result, Journal& journal) {
     replica_.restore();
-    result.of_model = best_;
-    result.scores = best_scores_;
-    const Score& best = *best_scores_.validation;
+    result.of_model = state_.best;
+    result.scores = state_.best_scores;
+    const Score& best = *state_.best_scores.validation;
     const bool by_accuracy = config_.training.watches_accuracy;
     journal.line(fmt::format(
-        "the parameters are those of epoch {}, whose {} was the {}: {}", best_.epoch,
+        "the parameters are those of epoch {}, whose {} was the {}: {}", state_.best.epoch,
         config_.training.watched(), by_accuracy ? "highest" : "lowest",
         by_accuracy ? fmt::format("{:.2f} %", 100.0 * *best.accuracy) : fmt::format("{:.5f}", best.loss)));
 }
 
-std::optional<double> Trainer::epoch_norm(std::size_t samples) {
+std::optional<double> Trainer::epoch_norm() {
     if (!config_.training.takes_epoch_norms()) return std::nullopt;
-    const double norm = replica_.epoch_gradient_norm(samples);
-    if (config_.training.stop_gradient_of_epoch) gradient_stopping_.take(norm);
-    if (gradient_stopping_.over()) ending_.reason = Ending::kGradient;
+    const double norm = replica_.epoch_gradient_norm(state_.epoch_samples);
+    if (config_.training.stop_gradient_of_epoch) gradient_stopping_.take(state_.gradient_stopping, norm);
+    if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     return norm;
 }
 
-EpochCommunication Trainer::communication_of(std::size_t steps) {
+EpochCommunication Trainer::communication() {
     EpochCommunication communication;
     if (comm_.size() > 1) {
-        communication.exposed = replica_.seconds().communication_exposed / static_cast<double>(steps);
+        communication.exposed = replica_.seconds().communication_exposed / static_cast<double>(timed_steps_);
         communication.alone = reduction_alone_;
     }
     replica_.reset_seconds();
+    timed_steps_ = 0;
     const Traffic now = replica_.traffic();
     if (config_.comm.compression != Compression::kNone && now.sent > traffic_.sent) {
         communication.ratio =
@@ -192,46 +249,20 @@ EpochCommunication Trainer::communication_of(std::size_t steps) {
     return communication;
 }
 
-Score Trainer::epoch(Journal& journal) {
-    report_place(Place::kForward);
-    order_ = plan_.order(at_.epoch - 1);
-    const std::size_t check_every = config_.comm.check_every;
-    SampleMetrics sum;
-    std::size_t samples = 0;
-    for (std::size_t s = 0; s < plan_.steps_per_epoch() && steps_left(); ++s) {
-        const Batch batch = plan_.batch(at_.epoch - 1, s);
-        const SampleMetrics metrics = step(batch);
-        sum.loss += metrics.loss;
-        sum.correct += metrics.correct;
-        samples += batch.samples;
-        report_place(Place::kLog);
-        course_.step(metrics.loss, batch.samples);
-        journal.step(at_, metrics.loss / static_cast<double>(batch.samples), gradient_norm_, s + 1,
-                     plan_.steps_per_epoch());
-        if (check_every > 0 && at_.step % check_every == 0) {
-            journal.training_ends();
-            check_replicas_now(journal, at_);
-            journal.training_begins();
-        }
-    }
-    const auto n = static_cast<double>(samples);
-    Score score{sum.loss / n, std::nullopt, samples};
-    if (replica_.learner().counts_correct()) score.accuracy = sum.correct / n;
-    return score;
-}
-
-SampleMetrics Trainer::step(const Batch& batch) {
+StepResult Trainer::step(const Batch& batch) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
         const auto wanted = indices.subspan(first, count);
-        return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, at_.epoch) : reader_.read(wanted);
+        return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch)
+                          : reader_.read(wanted);
     };
-    ++at_.step;
-    report_step(at_.step);
-    at_.samples += batch.samples;
-    at_.learning_rate = learning_rate_.at(at_.step);
-    const StepResult result = replica_.step(work, at_.step, at_.learning_rate, read);
+    ++state_.at.step;
+    ++timed_steps_;
+    report_step(state_.at.step);
+    state_.at.samples += batch.samples;
+    state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
+    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read);
     if (!result.finite) {
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
@@ -239,22 +270,24 @@ SampleMetrics Trainer::step(const Batch& batch) {
                                               }});
     }
     if (result.gradient_norm) {
-        gradient_norm_ = result.gradient_norm;
-        if (!config_.training.stop_gradient_of_epoch) gradient_stopping_.take(*gradient_norm_);
-        if (gradient_stopping_.over()) ending_.reason = Ending::kGradient;
+        if (!config_.training.stop_gradient_of_epoch)
+            gradient_stopping_.take(state_.gradient_stopping, *result.gradient_norm);
+        if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
-    return result.metrics;
+    return result;
 }
 
 bool Trainer::steps_left() const {
     const TrainingConfig& training = config_.training;
-    if (ending_.reason != Ending::kLimit) return false;
+    if (state_.ending.reason != Ending::kLimit) return false;
     if (training.epochs == 0 && training.max_steps == 0) return false;
-    if (training.max_steps > 0 && at_.step >= training.max_steps) return false;
-    return training.epochs == 0 || at_.step / plan_.steps_per_epoch() < training.epochs;
+    if (training.max_steps > 0 && state_.at.step >= training.max_steps) return false;
+    return training.epochs == 0 || state_.at.step / plan_.steps_per_epoch() < training.epochs;
 }
 
-std::string Trainer::moment() const { return fmt::format("at step {} (epoch {})", at_.step, at_.epoch); }
+std::string Trainer::moment() const {
+    return fmt::format("at step {} (epoch {})", state_.at.step, state_.at.epoch);
+}
 
 std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
     if (!set || !set->has_targets()) return std::nullopt;

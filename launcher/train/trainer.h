@@ -10,13 +10,12 @@
 #include "comm/communicator.h"
 #include "core/data/batch_plan.h"
 #include "core/data/open_data.h"
-#include "core/training/early_stopping.h"
 #include "launcher/options/config.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
 #include "launcher/train/journal.h"
 #include "launcher/train/replica.h"
-#include "launcher/train/training_course.h"
+#include "launcher/train/run_state.h"
 
 namespace lockstep {
 
@@ -32,6 +31,7 @@ struct TrainingResult {
     Digest128 digest;               ///< of the final parameters
     double seconds = 0.0;           ///< of all
     double training_seconds = 0.0;  ///< of the steps alone
+    std::size_t samples = 0;        ///< of these steps
 };
 
 class Trainer {
@@ -46,9 +46,22 @@ class Trainer {
     /// together. Also sets the number of threads. Collective.
     Trainer(const Communicator& comm, const Config& config, DataSets data);
 
-    /// Trains as the configuration says. Throws NumericalError (through agree) and ReplicaError on every rank
-    /// alike. Collective.
+    /// Stands from now on where another trainer of the same configuration stood, in the middle of an epoch or
+    /// not: with its state(), and what its visit_state visited, which `fill` gives (state_arrays.h).
+    /// comm.shard and the number of ranks may be others; the further course has the same bits. Throws
+    /// CheckpointError on every rank alike. Collective.
+    void begin_from(const RunState& state, const FillState& fill);
+
+    /// Trains on until so many steps of the run are taken, or it is over. Throws NumericalError (through
+    /// agree) and ReplicaError on every rank alike. Collective.
+    void advance(Journal& journal, std::size_t last_step);
+    /// Trains on until the run is over, and ends it: there is nothing to go on from then. Throws as advance.
+    /// Collective.
     TrainingResult train(Journal& journal);
+
+    [[nodiscard]] const RunState& state() const { return state_; }
+    /// See Replica::visit_state. Before train(). Collective.
+    void visit_state(const VisitState& visit) { replica_.visit_state(visit); }
 
     [[nodiscard]] const ParameterLayout& layout() const { return replica_.layout(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }
@@ -56,21 +69,27 @@ class Trainer {
     [[nodiscard]] ParameterSource& parameters() { return replica_.parameters(); }
 
   private:
-    /// One training step; returns the batch's summed metrics.
-    SampleMetrics step(const Batch& batch);
-    /// One epoch, or what training.max_steps leaves of it; returns the mean over its samples.
-    Score epoch(Journal& journal);
-    /// Of the steps since the last call, of which there were `steps`.
-    EpochCommunication communication_of(std::size_t steps);
+    /// One training step.
+    StepResult step(const Batch& batch);
+    /// The steps of an epoch from where it stands, until it, the run or `last_step` is over; at least one.
+    void take_steps(Journal& journal, std::size_t last_step);
+    /// What follows from an epoch's last step, or the run's.
+    void end_epoch(Journal& journal);
+    /// The mean over the samples of the epoch at hand.
+    [[nodiscard]] Score epoch_score() const;
+    /// Of the steps since the last call.
+    EpochCommunication communication();
+    /// Steps taken of the epoch at hand; 0: it is over.
+    [[nodiscard]] std::size_t step_in_epoch() const { return state_.at.step % plan_.steps_per_epoch(); }
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
     /// Of the parameters as they are; none where there is no such set, or no targets.
     [[nodiscard]] std::optional<Score> score(const std::shared_ptr<const Dataset>& set);
     /// Takes what was measured after an epoch: keeps the parameters where the validation part's score is the
     /// best, stops the run where patience is over.
-    void watch(const Scores& scores);
+    void watch();
     /// The norm of the last epoch's mean gradient, where it is wanted; stops the run where it is small.
-    std::optional<double> epoch_norm(std::size_t samples);
+    std::optional<double> epoch_norm();
     /// Puts the best check's parameters back, and their scores into `result`.
     void take_best(TrainingResult& result, Journal& journal);
     /// Compares the replicas; returns the digest they share.
@@ -88,16 +107,14 @@ class Trainer {
     Replica replica_;
     std::optional<double> reduction_alone_;  // seconds; with several ranks
     Traffic traffic_;                        // until the last epoch's end
-    std::vector<std::uint64_t> order_;       // of the epoch at hand
+    std::size_t timed_steps_ = 0;            // since then
+    std::vector<std::uint64_t> order_;       // of an epoch, the one at hand once it has begun
+    std::size_t order_epoch_ = 0;
     LearningRate learning_rate_;
-    RunPosition at_;
     EarlyStopping early_stopping_;
     GradientStopping gradient_stopping_;
-    std::optional<double> gradient_norm_;  // of the last step, where it is wanted
     TrainingCourse course_;
-    RunPosition best_;  // the best check; epoch 0 before there is one
-    Scores best_scores_;
-    Ending ending_;
+    RunState state_;
 };
 
 }  // namespace lockstep

@@ -85,8 +85,9 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
-void save(const std::filesystem::path& path, const Config& config, const Prepared& prepared, Trainer& trainer,
-          const RunPosition& at) {
+/// `path` is rank 0's. Collective.
+void save(const Communicator& comm, const std::filesystem::path& path, const Config& config,
+          const Prepared& prepared, Trainer& trainer, const RunPosition& at) {
     ModelRecord record;
     record.network = prepared.network;
     record.data_source = config.data.source;
@@ -98,7 +99,7 @@ void save(const std::filesystem::path& path, const Config& config, const Prepare
     record.epoch = at.epoch;
     record.optimizer = config.optimizer.name;
     record.lockstep_version = kVersion;
-    write_model(path, std::move(record), trainer.layout(), trainer.parameters());
+    write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
 }  // namespace
@@ -133,16 +134,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_place(Place::kFiles);
     report_step(0);
 
+    const auto& log = journal.log();
+    save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
+         run.result.of_model);
     agree(comm, [&] {
-        if (comm.rank() != 0) {
-            // Where the parameters are sharded, rank 0 has them from here, layer by layer.
-            for_each_layer(trainer.parameters(), trainer.layout(), [](auto, auto) {});
-            return;
-        }
-        save(journal.log()->model_path(), job.config, prepared, trainer, run.result.of_model);
+        if (!log) return;
         journal.publish();
-        run.dir = journal.log()->dir();
-        run.model = journal.log()->model_path();
+        run.dir = log->dir();
+        run.model = log->model_path();
     });
     return run;
 }
@@ -159,8 +158,8 @@ nlohmann::json to_json(const FinishedRun& run) {
                         {"seconds", result.seconds},
                         {"training_seconds", result.training_seconds},
                         {"model_epoch", result.of_model.epoch}};
-    if (result.at.samples > 0) {
-        json["samples_per_second"] = static_cast<double>(result.at.samples) / result.training_seconds;
+    if (result.samples > 0) {
+        json["samples_per_second"] = static_cast<double>(result.samples) / result.training_seconds;
     }
     const auto add = [&](const char* set, const std::optional<Score>& score) {
         if (!score) return;

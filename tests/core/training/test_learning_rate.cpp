@@ -26,14 +26,14 @@ void check_rates(const LearningRate& rate, const Expected& expected) {
     for (std::size_t step = 1; step <= kSteps; ++step) {
         CAPTURE(step);
         const auto value = static_cast<double>(expected(step));
-        CHECK(std::fabs(static_cast<double>(rate.at(step)) - value) <= 0x1p-23 * value);
+        CHECK(std::fabs(static_cast<double>(rate.at(step, {})) - value) <= 0x1p-23 * value);
     }
 }
 
 }  // namespace
 
 TEST_CASE("learning rate: a constant is exactly what was given, a list one rate an epoch") {
-    for (std::size_t step = 1; step <= kSteps; ++step) CHECK(rate_of({}).at(step) == kRate);
+    for (std::size_t step = 1; step <= kSteps; ++step) CHECK(rate_of({}).at(step, {}) == kRate);
     const LearningRate list = rate_of({.rates = {0.5F, 0.25F, 0.1F}});
     check_rates(list, [](std::size_t step) { return step <= 4 ? 0.5F : step <= 8 ? 0.25F : 0.1F; });
 }
@@ -55,8 +55,8 @@ TEST_CASE("learning rate: half a cosine from the first step to the last, behind 
     const LearningRateOptions cosine{.schedule = RateSchedule::kCosine, .final_rate = 0.01F};
     const auto at = [&](long double x) { return 0.01F + (kRate - 0.01F) * 0.5L * (1 + std::cos(pi * x)); };
     check_rates(rate_of(cosine), [&](std::size_t step) { return at((step - 1.0L) / 39); });
-    CHECK(rate_of(cosine).at(1) == kRate);
-    CHECK(rate_of(cosine).at(kSteps) == 0.01F);
+    CHECK(rate_of(cosine).at(1, {}) == kRate);
+    CHECK(rate_of(cosine).at(kSteps, {}) == 0.01F);
     LearningRateOptions warm = cosine;
     warm.warmup_steps = 8;
     check_rates(rate_of(warm), [&](std::size_t step) {
@@ -69,26 +69,28 @@ TEST_CASE("learning rate: cos_pi is the cosine, and the warm-up longer than the 
         const double x = i / 1000.0;
         CHECK(std::fabs(cos_pi(x) - static_cast<double>(std::cos(std::acos(-1.0L) * x))) < 4e-16);
     }
-    CHECK(rate_of({.schedule = RateSchedule::kCosine}).at(kSteps) == 0.0F);
-    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps - 1}).at(kSteps) == 0.0F);
-    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps}).at(kSteps) == kRate);
+    CHECK(rate_of({.schedule = RateSchedule::kCosine}).at(kSteps, {}) == 0.0F);
+    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps - 1}).at(kSteps, {}) == 0.0F);
+    CHECK(rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = kSteps}).at(kSteps, {}) == kRate);
     const LearningRate rate = rate_of({.schedule = RateSchedule::kCosine, .warmup_steps = 80});
-    CHECK(rate.at(kSteps) == kRate / 2);
+    CHECK(rate.at(kSteps, {}) == kRate / 2);
 }
 
 TEST_CASE("learning rate: the adaptive rule goes up where the error falls and down where it rises") {
-    LearningRate rate = rate_of({.schedule = RateSchedule::kAdaptive, .rise = 1.5F, .fall = 0.5F});
-    rate.epoch_done(1.0);  // nothing to compare with
-    CHECK(rate.at(5) == kRate);
-    rate.epoch_done(0.5);
-    CHECK(rate.at(9) == static_cast<float>(double{kRate} * 1.5));
-    rate.epoch_done(0.5);  // neither
-    rate.epoch_done(0.6);
-    CHECK(rate.at(17) == static_cast<float>(double{kRate} * 0.75));
-    LearningRate constant = rate_of({});
-    constant.epoch_done(1.0);
-    constant.epoch_done(0.5);
-    CHECK(constant.at(9) == kRate);
+    const LearningRate rate = rate_of({.schedule = RateSchedule::kAdaptive, .rise = 1.5F, .fall = 0.5F});
+    LearningRate::State state;
+    rate.epoch_done(state, 1.0);  // nothing to compare with
+    CHECK(rate.at(5, state) == kRate);
+    rate.epoch_done(state, 0.5);
+    CHECK(rate.at(9, state) == static_cast<float>(double{kRate} * 1.5));
+    rate.epoch_done(state, 0.5);  // neither
+    rate.epoch_done(state, 0.6);
+    CHECK(rate.at(17, state) == static_cast<float>(double{kRate} * 0.75));
+    const LearningRate constant = rate_of({});
+    state = {};
+    constant.epoch_done(state, 1.0);
+    constant.epoch_done(state, 0.5);
+    CHECK(constant.at(9, state) == kRate);
 }
 
 TEST_CASE("learning rate: several rates in words say the epochs they are for") {
