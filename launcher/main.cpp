@@ -73,8 +73,8 @@ Request read_request(std::vector<std::string> arguments) {
 bool is_of_ranks(const Request& request) {
     if (request.line.help || request.line.version || request.arguments.empty()) return false;
     const auto found = std::ranges::find(subcommands(), request.arguments.front(), &Subcommand::name);
-    if (found == subcommands().end() || found->where == Where::kFirstAlone) return false;
-    return launched_processes() > 1 || (found->where == Where::kAllRanks && !request.fault);
+    if (found == subcommands().end() || found->on_ranks == nullptr) return false;
+    return launched_processes() > 1 || (found->alone == nullptr && !request.fault);
 }
 
 void print_help(const CommandLine& line) {
@@ -92,7 +92,6 @@ std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes
 }
 
 int run_subcommand_alone(const CommandLine& line) {
-    const std::string_view name = line.subcommand->name;
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
         input.options = resolve_options({input.positional.front(), line.config_flags, process_environment()});
@@ -101,12 +100,7 @@ int run_subcommand_alone(const CommandLine& line) {
             if (!text.empty()) print_warning(text);
         }
     }
-    if (name == "plan") return command_plan(input);
-    if (name == "gradcheck") return command_gradcheck(input);
-    if (name == "digest") return command_digest(input);
-    if (name == "diff") return command_diff(input);
-    if (name == "export") return command_export(input);
-    return command_info(nullptr, input);
+    return line.subcommand->alone(input);
 }
 
 /// Without MPI, or after it.
@@ -135,18 +129,7 @@ void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>&
     }
 }
 
-int run_subcommand(Communicator& comm, std::string_view name, const CommandInput& input) {
-    if (name == "train") return command_train(comm, input);
-    if (name == "crossval") return command_crossval(comm, input);
-    if (name == "bag") return command_bag(comm, input);
-    if (name == "eval") return command_eval(comm, input);
-    if (name == "predict") return command_predict(comm, input);
-    if (name == "bench") return command_bench(comm, input);
-    return command_info(&comm, input);
-}
-
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
-    const std::string_view name = line.subcommand->name;
     CommandInput input = line.input;
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
@@ -155,10 +138,11 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
         input.options = same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
-    if (name != "info") warn_of_threads(comm, thread_warnings(input, line.subcommand->takes_config));
+    if (line.subcommand->computes)
+        warn_of_threads(comm, thread_warnings(input, line.subcommand->takes_config));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
-    const int code = run_subcommand(comm, name, input);
+    const int code = line.subcommand->on_ranks(comm, input);
     watchdog.finish();
     return code;
 }

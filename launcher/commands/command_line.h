@@ -21,21 +21,18 @@ struct OwnFlag {
     bool repeated = false;  ///< may be given several times
 };
 
-/// Which processes of an mpirun run a subcommand.
-enum class Where {
-    kFirstAlone,     ///< the first one, without MPI, where all were started alike; else each its own
-    kAllRanks,       ///< all ranks, with MPI, also where there is but one
-    kAllIfLaunched,  ///< all ranks of an mpirun; without MPI where there is none
-};
-
-/// One row of `lockstep --help`.
+/// One row of `lockstep --help`, and what carries it out: on all ranks of a job, or, where it has no such
+/// form, on the first process without MPI, where all were started alike, else each its own. One that has both
+/// needs no MPI where nothing was launched.
 struct Subcommand {
     std::string_view name;
     std::string_view arguments;  ///< "CONFIG", "A B": one word for each file it takes
     std::string_view help;
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags
-    Where where = Where::kFirstAlone;
+    bool computes = true;       ///< with threads, whose number may be worth a warning
+    int (*on_ranks)(Communicator& communicator, const CommandInput& input) = nullptr;
+    int (*alone)(const CommandInput& input) = nullptr;
 };
 
 std::span<const Subcommand> subcommands();

@@ -49,11 +49,11 @@ int command_bag(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);
 int command_predict(Communicator& communicator, const CommandInput& input);
 int command_bench(Communicator& communicator, const CommandInput& input);
-/// Collective too where it is run under mpirun: a line for every rank.
-int command_info(Communicator* communicator, const CommandInput& input);
+int command_info(Communicator& communicator, const CommandInput& input);  ///< with a line for every rank
 
 // On one process, without MPI. Under mpirun the first process alone runs them, unless they differ from rank
 // to rank: then each runs its own.
+int command_info_alone(const CommandInput& input);
 int command_plan(const CommandInput& input);
 int command_gradcheck(const CommandInput& input);
 int command_digest(const CommandInput& input);

@@ -56,23 +56,28 @@ void print(const Json& json) {
     }
 }
 
-}  // namespace
-
-int command_info(Communicator* communicator, const CommandInput& input) {
-    const std::string host = communicator ? communicator->host() : host_name();
-    const std::string own = rank_json(host).dump();
-    const std::vector<std::string> all =
-        communicator ? communicator->allgather(own) : std::vector<std::string>{own};
-    if (communicator && communicator->rank() != 0) return 0;
-
+/// `ranks`: what each says of itself, by rank_json.
+void report(const std::vector<std::string>& ranks, bool as_json) {
     Json json = build_json();
     json["ranks"] = Json::array();
-    for (const std::string& rank : all) json["ranks"].push_back(Json::parse(rank));
-    if (input.json) {
+    for (const std::string& rank : ranks) json["ranks"].push_back(Json::parse(rank));
+    if (as_json) {
         print_json(json);
     } else {
         print(json);
     }
+}
+
+}  // namespace
+
+int command_info(Communicator& communicator, const CommandInput& input) {
+    const std::vector<std::string> ranks = communicator.allgather(rank_json(communicator.host()).dump());
+    if (communicator.rank() == 0) report(ranks, input.json);
+    return 0;
+}
+
+int command_info_alone(const CommandInput& input) {
+    report({rank_json(host_name()).dump()}, input.json);
     return 0;
 }
 
