@@ -28,12 +28,22 @@ std::string whole_number_fault(const OptionSpec& spec, const std::string& text) 
     return fits ? "" : fmt::format("must be {}{}", rule_text(spec), digits_hint(text));
 }
 
+/// What a number is that no float holds.
+std::string size_hint(std::string_view text) {
+    const auto reading = read_number<float>(text);
+    if (reading.fault == NumberFault::kTooLarge)
+        return "; it is too large for a float, which holds up to 3.4e38";
+    const bool vanished = reading.fault == NumberFault::kNone && reading.value == 0.0F &&
+                          text.substr(0, text.find_first_of("eE")).find_first_of("123456789") != text.npos;
+    return vanished ? "; it is too small for a float, where it is 0" : "";
+}
+
 std::string real_number_fault(const OptionSpec& spec, const std::string& text) {
     // Read as the float that will be used: a value that only fits a double is out of range.
     const auto number = parse_number<float>(text);
     const bool fits = number && (spec.above ? *number > spec.least : *number >= spec.least) &&
                       (spec.below ? *number < spec.most : *number <= spec.most);
-    return fits ? "" : fmt::format("must be {}{}", rule_text(spec), decimal_hint(text));
+    return fits ? "" : fmt::format("must be {}{}{}", rule_text(spec), decimal_hint(text), size_hint(text));
 }
 
 /// A comma without a blank behind it may be a decimal comma, so that it is neither that nor a list's.
@@ -47,7 +57,7 @@ std::string rates_fault(const OptionSpec& spec, const std::string& text) {
         spaced += text[i];
         if (tight) spaced += ' ';
     }
-    std::string fault = fmt::format("must be {}", rule_text(spec));
+    std::string fault = fmt::format("must be {}{}", rule_text(spec), size_hint(text));
     const bool decimal = parse_rates(pointed).has_value();
     if (decimal) fault += "; write a decimal point: " + pointed;
     if (parse_rates(spaced))

@@ -255,6 +255,13 @@ class Paths(Forms):
         self.with_data("$X")
         self.assertIn("($X/", self.train_data(CSV, "--data.dir", "$NAME", NAME="$X"))
 
+    def test_numbers_that_no_float_holds_are_called_too_large_or_too_small(self):
+        for text, words in (("1e39", "too large for a float"), ("1e400", "too large for a float"),
+                            ("1e-400", "too small for a float")):
+            with self.subTest(text):
+                self.assert_refused(XOR, words, arguments=["--optimizer.learning_rate", text])
+        self.assert_refused(XOR, "too large for a float", arguments=["--optimizer.momentum", "1e39"])
+
 
 class Variables(Forms):
     def test_what_module_systems_set_does_not_lock_the_program(self):
