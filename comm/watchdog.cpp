@@ -123,7 +123,7 @@ void report_step(std::size_t step) noexcept { own->step.store(step, std::memory_
 
 class Watchdog::Watch {
   public:
-    Watch(const Communicator& comm, Seconds patience, const std::string& advice);
+    Watch(const Communicator& comm, Seconds patience, std::string advice);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -163,12 +163,12 @@ class Watchdog::Watch {
     std::thread thread_;
 };
 
-Watchdog::Watch::Watch(const Communicator& comm, Seconds patience, const std::string& advice)
+Watchdog::Watch::Watch(const Communicator& comm, Seconds patience, std::string advice)
     : comm_(comm),
       patience_(patience),
       interval_(std::min(Seconds(1.0), patience / 8)),
       most_looks_(static_cast<int>(std::ceil(patience / interval_))),
-      advice_(advice) {
+      advice_(std::move(advice)) {
     share_beats();
     agree(comm, [&] {
         const NoSignals inherited;

@@ -42,8 +42,9 @@ void Regulariser::update(Optimizer& optimizer, UpdateStep step, std::size_t begi
 
 void Regulariser::limit_norms(std::size_t layer, std::span<float> arena) const {
     if (options_.max_norm == 0.0F) return;
-    for (const ParameterBlock& block : std::ranges::equal_range(weights_, layer, {}, &ParameterBlock::layer))
-        limit_column_norms(block.in(arena), options_.max_norm);
+    auto block = std::ranges::lower_bound(weights_, layer, {}, &ParameterBlock::layer);
+    for (; block != weights_.end() && block->layer == layer; ++block)
+        limit_column_norms(block->in(arena), options_.max_norm);
 }
 
 }  // namespace lockstep

@@ -18,9 +18,9 @@ class OneValue {
     [[nodiscard]] bool has_state(std::size_t k) const { return arrays_.state[k] != nullptr; }
     [[nodiscard]] float state(std::size_t k) const { return arrays_.state[k][i_]; }
     void set_state(std::size_t k, float value) const { arrays_.state[k][i_] = value; }
-    [[nodiscard]] float all(float value) const { return value; }
-    [[nodiscard]] float fma(float a, float b, float c) const { return std::fma(a, b, c); }
-    [[nodiscard]] float square_root(float value) const { return std::sqrt(value); }
+    [[nodiscard]] static float all(float value) { return value; }
+    [[nodiscard]] static float fma(float a, float b, float c) { return std::fma(a, b, c); }
+    [[nodiscard]] static float square_root(float value) { return std::sqrt(value); }
 
   private:
     const StepArrays& arrays_;

@@ -21,7 +21,7 @@ std::string LabelRange::remedy() const {
     const std::string range = fmt::format("labels run from {} to {}", least, most);
     if (least < 0 || most >= static_cast<std::int64_t>(kMostClasses))
         return range + ": number the classes 0, 1, 2, …";
-    const std::string classes = fmt::format("{}: set data.classes = {}", range, most + 1);
+    std::string classes = fmt::format("{}: set data.classes = {}", range, most + 1);
     if (least == 0) return classes;
     return fmt::format("{}, or subtract {} from each", classes, least);
 }

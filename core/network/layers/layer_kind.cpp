@@ -49,7 +49,7 @@ std::vector<std::string_view> activation_names(const LayerKind& kind) {
     for (const ActivationRow& row : activation_table()) {
         if (row.potential == kind.potential) names.push_back(row.name);
     }
-    if (kind.potential == Potential::kSum) names.push_back("softmax");
+    if (kind.potential == Potential::kSum) names.emplace_back("softmax");
     return names;
 }
 
