@@ -42,7 +42,7 @@ void cut(LeafRange node, std::size_t most_leaves, std::size_t slot, std::vector<
     const std::size_t middle = node.begin + split_point(node.count());
     cut({node.begin, middle}, most_leaves, slot, pieces);
     cut({middle, node.end}, most_leaves, slot + 1, pieces);
-    pieces.back().parts.back().merges.push_back({slot, slot + 1});
+    pieces.back().nodes.back().merges.push_back({slot, slot + 1});
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::si
     std::vector<TreePiece> pieces;
     if (most_leaves == 0 || leaves <= most_leaves) {
         pieces.emplace_back();
-        for (std::size_t n = 0; n < nodes.size(); ++n) pieces.back().parts.push_back({nodes[n], n, {}});
+        for (std::size_t n = 0; n < nodes.size(); ++n) pieces.back().nodes.push_back({nodes[n], n, {}});
         return pieces;
     }
     for (std::size_t n = 0; n < nodes.size(); ++n) cut(nodes[n], most_leaves, n, pieces);
@@ -104,9 +104,9 @@ std::vector<TreePiece> cut_into_leaves(std::span<const LeafRange> nodes, std::si
     std::size_t next = 0;
     for (TreePiece& piece : pieces) {
         std::size_t count = 0;
-        for (const TreePiece::Part& part : piece.parts) count += part.leaves.count();
-        piece.parts.clear();
-        for (; count > 0; --count) piece.parts.push_back(std::move(leaves[next++].parts.front()));
+        for (const TreePiece::Node& node : piece.nodes) count += node.leaves.count();
+        piece.nodes.clear();
+        for (; count > 0; --count) piece.nodes.push_back(std::move(leaves[next++].nodes.front()));
     }
     return pieces;
 }
@@ -114,7 +114,7 @@ std::vector<TreePiece> cut_into_leaves(std::span<const LeafRange> nodes, std::si
 std::size_t slot_count(std::span<const TreePiece> pieces) {
     std::size_t count = 0;
     for (const TreePiece& piece : pieces) {
-        for (const TreePiece::Part& part : piece.parts) count = std::max(count, part.slot + 1);
+        for (const TreePiece::Node& node : piece.nodes) count = std::max(count, node.slot + 1);
     }
     return count;
 }

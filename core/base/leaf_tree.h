@@ -63,16 +63,16 @@ struct LeafPartition {
 /// Deals `leaves` leaves to `ranks` ranks. Ranks beyond the number of leaves own none. Requires ranks > 0.
 LeafPartition partition_leaves(std::size_t leaves, std::size_t ranks);
 
-/// A part of a rank's nodes that is computed in one go. Each of its parts goes to a slot, an arena of its
+/// Nodes of the tree under those that a rank owns, computed in one go. Each goes to a slot, an arena of its
 /// own, one after the other.
 struct TreePiece {
-    struct Part {
-        LeafRange leaves;           ///< a node of the tree
+    struct Node {
+        LeafRange leaves;
         std::size_t slot;           ///< where its sum goes
-        std::vector<Merge> merges;  ///< of slots, in order, once the part is there and before the next one is
-        bool operator==(const Part&) const = default;
+        std::vector<Merge> merges;  ///< of slots, in order, once the node is there and before the next one is
+        bool operator==(const Node&) const = default;
     };
-    std::vector<Part> parts;  ///< ascending
+    std::vector<Node> nodes;  ///< ascending
 };
 
 /// Cuts a rank's nodes along the tree so that no piece has more than `most_leaves` leaves (0: no bound). They
@@ -81,7 +81,7 @@ struct TreePiece {
 /// without nodes has one empty piece.
 std::vector<TreePiece> cut_into_pieces(std::span<const LeafRange> nodes, std::size_t most_leaves);
 
-/// The same pieces with every leaf a part of its own: for what must be done to each leaf's sum.
+/// The same pieces with every leaf a node of its own: for what must be done to each leaf's sum.
 std::vector<TreePiece> cut_into_leaves(std::span<const LeafRange> nodes, std::size_t most_leaves);
 
 /// Slots that these pieces use. At most one for each node, and one for each halving of a node.

@@ -58,16 +58,16 @@ Shard BatchPlan::shard(const Batch& batch, std::size_t rank, std::size_t ranks) 
 }
 
 std::vector<ShardPiece> BatchPlan::pieces(const Batch& batch, const Shard& shard, std::size_t rank,
-                                          std::size_t micro_batch, bool leaf_parts) const {
+                                          std::size_t micro_batch, bool by_leaf) const {
     std::vector<ShardPiece> pieces;
     std::size_t first = 0;
     const auto nodes = shard.partition.nodes_of(rank);
     const std::size_t most = micro_batch / leaf_;
-    for (TreePiece& tree : leaf_parts ? cut_into_leaves(nodes, most) : cut_into_pieces(nodes, most)) {
+    for (TreePiece& tree : by_leaf ? cut_into_leaves(nodes, most) : cut_into_pieces(nodes, most)) {
         ShardPiece piece{first, 0, std::move(tree), {}};
-        for (const auto& [leaves, slot, merges] : piece.tree.parts) {
-            piece.part_samples.push_back(std::min(leaves.end * leaf_, batch.samples) - leaves.begin * leaf_);
-            piece.samples += piece.part_samples.back();
+        for (const auto& [leaves, slot, merges] : piece.tree.nodes) {
+            piece.node_samples.push_back(std::min(leaves.end * leaf_, batch.samples) - leaves.begin * leaf_);
+            piece.samples += piece.node_samples.back();
         }
         first += piece.samples;
         pieces.push_back(std::move(piece));

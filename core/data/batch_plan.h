@@ -35,7 +35,7 @@ struct ShardPiece {
     std::size_t first = 0;  ///< within the shard
     std::size_t samples = 0;
     TreePiece tree;
-    std::vector<std::size_t> part_samples;  ///< under each of tree.parts; their sum is `samples`
+    std::vector<std::size_t> node_samples;  ///< under each of tree.nodes; their sum is `samples`
 };
 
 /// In which order an epoch goes through the samples.
@@ -62,9 +62,9 @@ class BatchPlan {
     /// The share of `rank`; empty for ranks beyond the batch's leaves. Requires rank < ranks.
     [[nodiscard]] Shard shard(const Batch& batch, std::size_t rank, std::size_t ranks) const;
     /// Cuts the share of `rank` into pieces of at most `micro_batch` samples, a multiple of the leaf, by
-    /// cut_into_pieces or, with `leaf_parts`, cut_into_leaves; 0: one piece.
+    /// cut_into_pieces or, with `by_leaf`, cut_into_leaves; 0: one piece.
     [[nodiscard]] std::vector<ShardPiece> pieces(const Batch& batch, const Shard& shard, std::size_t rank,
-                                                 std::size_t micro_batch, bool leaf_parts = false) const;
+                                                 std::size_t micro_batch, bool by_leaf = false) const;
     /// The epoch's order of samples, the same on every rank: the permutation of (seed, epoch), or their own.
     /// Cost: O(dataset_size), about 1 ms for 60 000.
     [[nodiscard]] std::vector<std::uint64_t> order(std::size_t epoch) const;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/buffer.h"
 #include "core/base/error.h"
@@ -75,8 +76,8 @@ void TensorWriter::commit() {
     file_.commit();
 }
 
-TensorReader::TensorReader(const std::filesystem::path& path, const TensorFormat& format)
-    : path_(path), format_(format) {
+TensorReader::TensorReader(std::filesystem::path path, const TensorFormat& format)
+    : path_(std::move(path)), format_(format) {
     open();
     Header header{};
     if (size_ < sizeof header) {

@@ -55,7 +55,7 @@ class TensorWriter {
 class TensorReader {
   public:
     /// Reads header and record.
-    TensorReader(const std::filesystem::path& path, const TensorFormat& format);
+    TensorReader(std::filesystem::path path, const TensorFormat& format);
 
     [[nodiscard]] std::uint32_t version() const { return version_; }
     /// To be believed after finish().

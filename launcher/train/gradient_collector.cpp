@@ -11,14 +11,14 @@ void GradientCollector::begin(const ShardWork& work, const ShardPiece& piece) {
     piece_ = &piece;
 }
 
-std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t part) {
-    if (part > 0) finish_part(layer, piece_->tree.parts[part - 1]);
-    return run(layer, piece_->tree.parts[part].slot);
+std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t node) {
+    if (node > 0) finish_node(layer, piece_->tree.nodes[node - 1]);
+    return run(layer, piece_->tree.nodes[node].slot);
 }
 
 void GradientCollector::gradient_done(std::size_t layer) {
     report_place(Place::kBackward, layer);
-    if (!piece_->tree.parts.empty()) finish_part(layer, piece_->tree.parts.back());
+    if (!piece_->tree.nodes.empty()) finish_node(layer, piece_->tree.nodes.back());
     options_.turn();
     if (!options_.after_reading) start(layer);
 }
@@ -32,15 +32,15 @@ std::span<float> GradientCollector::run(std::size_t layer, std::size_t slot) {
     return reducer_.gradient(slot, first, count);
 }
 
-void GradientCollector::finish_part(std::size_t layer, const TreePiece::Part& part) {
-    const std::span<float> sum = run(layer, part.slot);
+void GradientCollector::finish_node(std::size_t layer, const TreePiece::Node& node) {
+    const std::span<float> sum = run(layer, node.slot);
     if (options_.compression == Compression::kBf16) round_to_bf16(sum);
     if (options_.compression == Compression::kTopK && work_->whole_batch) {
-        options_.feedback->compress(part.leaves.begin - work_->leaves.begin, layout_.layer_range(layer).first,
+        options_.feedback->compress(node.leaves.begin - work_->leaves.begin, layout_.layer_range(layer).first,
                                     sum);
     }
     const auto add = options_.compression == Compression::kBf16 ? add_rounded : add_values;
-    for (const auto& [into, from] : part.merges) add(run(layer, into), run(layer, from));
+    for (const auto& [into, from] : node.merges) add(run(layer, into), run(layer, from));
 }
 
 void GradientCollector::start(std::size_t layer) {

@@ -22,7 +22,7 @@ struct CollectorOptions {
     std::function<void()> turn;
 };
 
-/// Each part's gradient is compressed, where it is to be, and added to those of earlier parts while they are
+/// Each node's gradient is compressed, where it is to be, and added to those of earlier nodes while they are
 /// in cache; after the last piece a layer's sums go to the reducer.
 class GradientCollector : public GradientSink {
   public:
@@ -33,14 +33,14 @@ class GradientCollector : public GradientSink {
     /// The gradients that follow are of this piece of `work`. Both must live until the pass is over.
     void begin(const ShardWork& work, const ShardPiece& piece);
 
-    std::span<float> gradient(std::size_t layer, std::size_t part) override;
+    std::span<float> gradient(std::size_t layer, std::size_t node) override;
     void gradient_done(std::size_t layer) override;
     void layer_done(std::size_t layer) override;
 
   private:
     /// The layer's gradient in one of the reducer's arenas.
     [[nodiscard]] std::span<float> run(std::size_t layer, std::size_t slot);
-    void finish_part(std::size_t layer, const TreePiece::Part& part);
+    void finish_node(std::size_t layer, const TreePiece::Node& node);
     void start(std::size_t layer);
 
     GradientReducer& reducer_;

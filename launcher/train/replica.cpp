@@ -123,7 +123,7 @@ void Replica::forward(const ShardWork& work, const ShardPiece& piece, const Samp
 void Replica::backward(const ShardWork& work, const ShardPiece& piece, const Samples& samples) {
     collector_.begin(work, piece);
     overlap_.during([&] {
-        learner_->backward(store_->parameters(), samples, options_.leaf, piece.part_samples, collector_);
+        learner_->backward(store_->parameters(), samples, options_.leaf, piece.node_samples, collector_);
     });
 }
 

@@ -14,7 +14,7 @@ ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, ShardCut cut, st
     : batch_samples(batch.samples),
       whole_batch(batch.samples == plan.global_batch()),
       shard(plan.shard(batch, rank, ranks)),
-      pieces(plan.pieces(batch, shard, rank, cut.micro_batch, cut.leaf_parts)) {
+      pieces(plan.pieces(batch, shard, rank, cut.micro_batch, cut.by_leaf)) {
     first = shard.first - batch.first;
     leaves = shard.partition.ranges[rank];
 }

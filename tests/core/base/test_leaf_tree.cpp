@@ -39,7 +39,7 @@ bool is_node(LeafRange range, LeafRange node) {
 std::vector<std::string> summed_formulas(const std::vector<TreePiece>& pieces) {
     std::vector<std::string> slots(slot_count(pieces));
     for (const TreePiece& piece : pieces) {
-        for (const auto& [leaves, slot, merges] : piece.parts) {
+        for (const auto& [leaves, slot, merges] : piece.nodes) {
             REQUIRE(slots[slot].empty());
             slots[slot] = formula(leaves.begin, leaves.count());
             for (const auto& [into, from] : merges) {
@@ -151,10 +151,10 @@ TEST_CASE("cut_into_pieces: in pieces of any size every node comes to its own su
                         std::size_t next = p.ranges[rank].begin;
                         for (const TreePiece& piece : pieces) {
                             const std::size_t begin = next;
-                            for (const auto& [part, slot, merges] : piece.parts) {
-                                REQUIRE(part.begin == next);
-                                if (by_leaf) REQUIRE(part.count() == 1);
-                                next = part.end;
+                            for (const auto& [node, slot, merges] : piece.nodes) {
+                                REQUIRE(node.begin == next);
+                                if (by_leaf) REQUIRE(node.count() == 1);
+                                next = node.end;
                             }
                             if (most > 0) REQUIRE(next - begin <= most);
                         }
@@ -178,15 +178,15 @@ TEST_CASE("cut_into_pieces: one piece where the share fits, else the largest sub
     CHECK(cut_into_pieces(p.nodes_of(0), 13).size() == 1);
     const std::vector<TreePiece> pieces = cut_into_pieces(p.nodes_of(0), 5);
     REQUIRE(pieces.size() == 3);  // 0-3, 4-7, 8-12
-    CHECK(pieces[1].parts == std::vector<TreePiece::Part>{{{4, 8}, 1, {{0, 1}}}});
-    CHECK(pieces[2].parts == std::vector<TreePiece::Part>{{{8, 13}, 1, {{0, 1}}}});
+    CHECK(pieces[1].nodes == std::vector<TreePiece::Node>{{{4, 8}, 1, {{0, 1}}}});
+    CHECK(pieces[2].nodes == std::vector<TreePiece::Node>{{{8, 13}, 1, {{0, 1}}}});
 }
 
 TEST_CASE("cut_into_pieces: the check rejects a merge taken before its time") {
     const LeafPartition p = partition_leaves(4, 1);
     std::vector<TreePiece> pieces = cut_into_pieces(p.nodes_of(0), 1);
     REQUIRE(summed_formulas(pieces)[0] == formula(0, 4));
-    std::swap(pieces[3].parts[0].merges[0], pieces[3].parts[0].merges[1]);
+    std::swap(pieces[3].nodes[0].merges[0], pieces[3].nodes[0].merges[1]);
     CHECK(summed_formulas(pieces)[0] != formula(0, 4));
 }
 
