@@ -33,8 +33,9 @@ std::string size_hint(std::string_view text) {
     const auto reading = read_number<float>(text);
     if (reading.fault == NumberFault::kTooLarge)
         return "; it is too large for a float, which holds up to 3.4e38";
-    const bool vanished = reading.fault == NumberFault::kNone && reading.value == 0.0F &&
-                          text.substr(0, text.find_first_of("eE")).find_first_of("123456789") != text.npos;
+    const bool vanished =
+        reading.fault == NumberFault::kNone && reading.value == 0.0F &&
+        text.substr(0, text.find_first_of("eE")).find_first_of("123456789") != std::string_view::npos;
     return vanished ? "; it is too small for a float, where it is 0" : "";
 }
 
