@@ -13,7 +13,7 @@ namespace lockstep {
 /// How a rank's share goes through the network (BatchPlan::pieces).
 struct ShardCut {
     std::size_t micro_batch = 0;  ///< samples of a piece at most; 0: all at once
-    bool by_leaf = false;      ///< every leaf's gradient by itself: with compression
+    bool by_leaf = false;         ///< every leaf's gradient by itself: with compression
 };
 
 ShardCut cut_of(const Config& config);
