@@ -237,6 +237,7 @@ class ParameterShardedStore : public ParameterStore {
         visit_held([&](const Held& held) { first(held.range, held.parameters); });
     }
 
+    void share_first() override { values_.publish(); }
     [[nodiscard]] ParameterSource& parameters() override { return source_; }
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
     [[nodiscard]] GradientReducer::Update updater() override {

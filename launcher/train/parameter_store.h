@@ -32,6 +32,8 @@ class ParameterStore {
     ParameterStore(const ParameterStore&) = delete;
     ParameterStore& operator=(const ParameterStore&) = delete;
 
+    /// Every rank has made its store: the others' first parameters can be read. Collective, before all else.
+    virtual void share_first() {}
     /// The parameters as they are after the last step; asking for them is collective where they are sharded.
     [[nodiscard]] virtual ParameterSource& parameters() = 0;
 
@@ -71,7 +73,7 @@ class ParameterStore {
 
 /// The store for comm.shard = `sharding`, which the reducer must have been made for: with kParameters also
 /// with room for ShardedValues. All but the options must outlive it; it adds to the seconds what its steps
-/// take. Not collective: when every rank has made its own, parameters_written() must follow.
+/// take. Not collective: when every rank has made its own, share_first() must follow.
 std::unique_ptr<ParameterStore> make_parameter_store(Sharding sharding, const StoreOptions& options,
                                                      Learner& learner, GradientReducer& reducer,
                                                      const FirstParameters& first, StepSeconds& seconds);

@@ -52,7 +52,7 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
         if (options.gradient_norms)
             norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
     });
-    store_->parameters_written();
+    store_->share_first();
 }
 
 std::unique_ptr<ParameterStore> Replica::make_store() {
