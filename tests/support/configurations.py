@@ -22,3 +22,10 @@ def csv(hidden, **sections):
     """Three classes from the CSV files that data_files.write_csv_set writes into data/."""
     return ini(data={"source": "csv", "dir": "data"},
                network={"layer": [f"dense {hidden}", "dense units=3 activation=softmax"]}, **sections)
+
+
+def xor(**sections):
+    """The four samples of exclusive or, by two hidden neurons; `training` and `optimizer` are to be given."""
+    return ini(data={"source": "xor"},
+               network={"layer": ["dense units=2 activation=tanh", "dense units=1 activation=sigmoid"],
+                        "loss": "square_error"}, **sections)

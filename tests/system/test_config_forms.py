@@ -4,22 +4,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import xor
 from data_files import samples, write_csv_set
 from program import USAGE, ProgramTest, main
 
-XOR = """[data]
-source = xor
-[network]
-layer = dense units=2 activation=tanh
-layer = dense units=1 activation=sigmoid
-loss = square_error
-[training]
-epochs = 3
-global_batch = all
-[optimizer]
-name = sgd
-learning_rate = 0.5
-"""
+XOR = xor(training={"epochs": 3, "global_batch": "all"}, optimizer={"name": "sgd", "learning_rate": 0.5})
 CSV = """[data]
 source = csv
 dir = data

@@ -4,20 +4,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import xor
 from program import USAGE, ProgramTest, main
 
-XOR = """[data]
-source = xor
-[network]
-layer = dense units=2 activation=tanh
-layer = dense units=1 activation=sigmoid
-loss = square_error
-[training]
-max_steps = 1
-global_batch = all
-[optimizer]
-learning_rate = 0.5
-"""
+XOR = xor(training={"max_steps": 1, "global_batch": "all"}, optimizer={"learning_rate": 0.5})
 SHARDS = ["none", "optimizer", "parameters"]
 OTHERS = {
     "regularisation.max_norm": "2",
