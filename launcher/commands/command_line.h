@@ -31,6 +31,7 @@ struct Subcommand {
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags
     bool computes = true;       ///< with threads, whose number may be worth a warning
+    bool trains = false;        ///< signals ask it to stop, or for a checkpoint (requests.h)
     int (*on_ranks)(Communicator& communicator, const CommandInput& input) = nullptr;
     int (*alone)(const CommandInput& input) = nullptr;
 };

@@ -15,6 +15,7 @@
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
 #include "launcher/train/gradient_collector.h"
@@ -48,6 +49,7 @@ struct StepResult {
     /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. With
     /// options.gradient_norms.
     std::optional<double> gradient_norm;
+    RunRequests asked;  ///< by all ranks together
 };
 
 class Replica {
@@ -58,8 +60,9 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. Collective.
-    StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read);
+    /// dropout draws by it. What this rank asks for reaches the others with it. Collective.
+    StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
+                    RunRequests asked = {});
 
     /// Forwards the pieces of this rank's share once more, as they were in a step that was not finite, and
     /// visits each while learner().first_not_finite can be asked. Collective where parameters are sharded, so

@@ -78,7 +78,7 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
         refuse_splits(job);
         return group_count(comm, job, training.count);
     });
-    Resampled trained{{}, make_directory(comm, job, training)};
+    Resampled trained{false, {}, make_directory(comm, job, training)};
     std::string shared = trained.directory ? trained.directory->path().string() : "";
     comm.broadcast(shared, 0);
     const std::filesystem::path dir = shared;
@@ -90,20 +90,24 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
     const Communicator ranks = comm.split(group);
     nlohmann::json finished = nlohmann::json::array();
     agree_among_groups(comm, ranks, [&] {
-        for (std::size_t i = group; i < training.count; i += groups) {
+        for (std::size_t i = group; i < training.count && !trained.is_stopped; i += groups) {
             const std::string name = fmt::format("{} {} of {}", training.kind, i + 1, training.count);
             const Prepared member = agree(ranks, [&] { return prepare_member(job, training.draw(i), name); });
             Config config = job.config;
             config.run.dir = member_dir(dir, training.kind, i + 1);
             if (training.own_seeds) config.training.seed += i;
             progress.line(name);
-            const FinishedRun run = run_training(ranks, {config, job.options, member, name}, progress);
-            if (ranks.rank() != 0) continue;
+            const FinishedRun run =
+                run_training(ranks, {config, job.options, member, name, job.ask}, progress);
+            trained.is_stopped = run.is_stopped;
+            if (ranks.rank() != 0 || run.is_stopped) continue;
             finished.push_back(to_json(run));
             finished.back()["number"] = i + 1;
         }
         report_place(Place::kGroups);
     });
+    trained.is_stopped = comm.any(trained.is_stopped);
+    if (trained.is_stopped) return trained;
     std::vector<nlohmann::json> networks(training.count);
     // CBOR takes the names of files as they are, which JSON does not where they are no UTF-8.
     std::string own;

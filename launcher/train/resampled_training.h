@@ -25,7 +25,8 @@ struct ResampledTraining {
 
 /// What comes of it, on rank 0.
 struct Resampled {
-    nlohmann::json report;  ///< {"run_dir", "networks": [what train prints of each, with its number]}
+    bool is_stopped = false;  ///< as asked, on every rank: networks are missing, so there is no report
+    nlohmann::json report;    ///< {"run_dir", "networks": [what train prints of each, with its number]}
     std::optional<RunDirectory> directory;  ///< of them all, held until the report is published
 };
 

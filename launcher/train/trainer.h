@@ -52,9 +52,13 @@ class Trainer {
     /// CheckpointError on every rank alike. Collective.
     void begin_from(const RunState& state, const FillState& fill);
 
-    /// Trains on until so many steps of the run are taken, or it is over. Throws NumericalError (through
-    /// agree) and ReplicaError on every rank alike. Collective.
-    void advance(Journal& journal, std::size_t last_step);
+    /// Trains on until so many steps of the run are taken, or it is over, or a rank asks for something, which
+    /// this returns, the same on every rank: after the step that the rank was about to take, and its epoch's
+    /// end where there is one. It costs nothing, since requests travel with the step's metrics. Throws
+    /// NumericalError (through agree) and ReplicaError on every rank alike. Collective.
+    RunRequests advance(Journal& journal, std::size_t last_step, const AskRequests& ask = nullptr);
+    /// True where no step is left to be taken.
+    [[nodiscard]] bool is_over() const { return !steps_left(); }
     /// Trains on until the run is over, and ends it: there is nothing to go on from then. Throws as advance.
     /// Collective.
     TrainingResult train(Journal& journal);
@@ -70,9 +74,10 @@ class Trainer {
 
   private:
     /// One training step.
-    StepResult step(const Batch& batch);
-    /// The steps of an epoch from where it stands, until it, the run or `last_step` is over; at least one.
-    void take_steps(Journal& journal, std::size_t last_step);
+    StepResult step(const Batch& batch, RunRequests asked);
+    /// The steps of an epoch from where it stands, until it, the run or `last_step` is over, or something is
+    /// asked for; at least one.
+    RunRequests take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask);
     /// What follows from an epoch's last step, or the run's.
     void end_epoch(Journal& journal);
     /// The mean over the samples of the epoch at hand.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -102,6 +103,17 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
     write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
+/// Ends a run before its end.
+void stop(FinishedRun& run, const RunState& state, Journal& journal) {
+    run.result.at = state.at;
+    run.result.scores = state.scores;
+    run.result.seconds = journal.seconds();
+    run.result.training_seconds = journal.training_seconds();
+    run.result.samples = journal.samples_until(state.at);
+    journal.line(fmt::format("stopped as asked after step {} (epoch {})", state.at.step, state.at.epoch));
+    if (const auto& log = journal.log()) run.dir = log->dir();
+}
+
 }  // namespace
 
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
@@ -130,11 +142,23 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         if (!advice.empty()) journal.warn(advice);
     }
 
-    FinishedRun run{trainer.train(journal), {}, {}};
+    FinishedRun run;
+    const auto& log = journal.log();
+    constexpr std::size_t kNo_limit = std::numeric_limits<std::size_t>::max();
+    while (!trainer.is_over() && !run.is_stopped) {
+        const RunRequests asked = trainer.advance(journal, kNo_limit, job.ask);
+        run.is_stopped = asked.stop && !trainer.is_over();
+    }
+    if (run.is_stopped) {
+        report_place(Place::kOutside);
+        report_step(0);
+        stop(run, trainer.state(), journal);
+        return run;
+    }
+    run.result = trainer.train(journal);
     report_place(Place::kFiles);
     report_step(0);
 
-    const auto& log = journal.log();
     save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
          run.result.of_model);
     agree(comm, [&] {
@@ -149,15 +173,17 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 nlohmann::json to_json(const FinishedRun& run) {
     const TrainingResult& result = run.result;
     nlohmann::json json{{"run_dir", run.dir.string()},
-                        {"model", run.model.string()},
-                        {"digest", result.digest.hex()},
                         {"epoch", result.at.epoch},
-                        {"stopped_by", to_string(result.ending.reason)},
+                        {"stopped_by", run.is_stopped ? "request" : to_string(result.ending.reason)},
                         {"step", result.at.step},
                         {"samples", result.at.samples},
                         {"seconds", result.seconds},
-                        {"training_seconds", result.training_seconds},
-                        {"model_epoch", result.of_model.epoch}};
+                        {"training_seconds", result.training_seconds}};
+    if (!run.is_stopped) {
+        json["model"] = run.model.string();
+        json["digest"] = result.digest.hex();
+        json["model_epoch"] = result.of_model.epoch;
+    }
     if (result.samples > 0) {
         json["samples_per_second"] = static_cast<double>(result.samples) / result.training_seconds;
     }
