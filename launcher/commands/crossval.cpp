@@ -61,12 +61,17 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const TrainingJob job{
-        .config = input.config, .options = input.options, .prepared = prepared, .ask = RequestSignals::take};
-    const ResampledTraining training{
-        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
-            return folds[i];
-        }};
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .ask = RequestSignals::take,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
+    const ResampledTraining training{.kind = "fold",
+                                     .report_file = "crossval.json",
+                                     .count = folds.size(),
+                                     .draw = [&](std::size_t i) { return folds[i]; },
+                                     .subcommand = "crossval"};
     Resampled trained = train_resampled(comm, job, training, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {

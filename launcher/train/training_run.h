@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "launcher/run/progress.h"
@@ -20,6 +21,9 @@ struct TrainingJob {
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
     AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
+    /// The directory of the run that goes on, of rank 0; empty: a new run.
+    std::filesystem::path going_on = {};
+    std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
 };
 
 struct FinishedRun {
@@ -34,9 +38,11 @@ struct FinishedRun {
     }
 };
 
-/// Chooses the run directory, once nothing can be refused any more, trains, and writes the model, unless a
-/// rank asks to stop before the end. Rank 0 tells the user by `progress`. Throws as Trainer, and ConfigError
-/// for what check_stopping and choose_run_dir refuse. Collective.
+/// Chooses the run directory, once nothing can be refused any more, or goes on with the run in one from its
+/// newest good checkpoint, trains, saving checkpoints meanwhile, and writes the model, unless a rank asks to
+/// stop before the end: then it leaves a checkpoint. Rank 0 tells the user by `progress`. Throws as Trainer,
+/// and ConfigError for what check_stopping and choose_run_dir refuse, CheckpointError for a run to go on with
+/// that is not what it was. Collective.
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress);
 
 /// The object that train prints with --json.
