@@ -134,6 +134,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
+    if (line.subcommand->computes) check_same_arithmetic(comm);
     if (line.subcommand->takes_config) {
         input.options = same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
