@@ -12,8 +12,9 @@
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
+    const Faults faults = arm_faults(comm, input.faults, progress);
+    const Prepared prepared = prepare(comm, input.config, input.options);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
@@ -24,7 +25,7 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                                      .draw = draw,
                                      .own_seeds = true};
     const Resampled trained =
-        train_resampled(comm, {input.config, input.options, prepared}, training, progress);
+        train_resampled(comm, {input.config, input.options, prepared, {}, faults}, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         const nlohmann::json& report = trained.report;

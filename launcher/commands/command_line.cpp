@@ -37,7 +37,13 @@ constexpr OwnFlag kCombine{
     "several models: the mean of their outputs, or a vote for each one's class; average where not "
     "given"};
 
-constexpr std::array kTrainFlags{kJson};
+constexpr OwnFlag kInject{"inject", "FAULT",
+                          "for tests and drills, several times: kill:rank=2,step=40; hang:rank=1,step=5; "
+                          "throw:rank=1,step=3; flip:rank=1,layer=0,bit=3,step=7,what=parameter|gradient; "
+                          "slow:rank=1,ms=50; enospc:checkpoint=2; torn:checkpoint=3",
+                          false, true};
+
+constexpr std::array kTrainFlags{kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
@@ -300,6 +306,9 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "out") input.out = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
+    if (name == "inject") {
+        for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
+    }
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);

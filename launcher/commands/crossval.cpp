@@ -49,6 +49,8 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
+    const Faults faults = arm_faults(comm, input.faults, progress);
     const Prepared prepared = prepare(comm, input.config, input.options);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
@@ -59,12 +61,12 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
     const ResampledTraining training{
         .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
             return folds[i];
         }};
-    Resampled trained = train_resampled(comm, {input.config, input.options, prepared}, training, progress);
+    Resampled trained =
+        train_resampled(comm, {input.config, input.options, prepared, {}, faults}, training, progress);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         nlohmann::json& report = trained.report;

@@ -11,9 +11,10 @@
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const FinishedRun run = run_training(comm, {input.config, input.options, prepared}, progress);
+    const Faults faults = arm_faults(comm, input.faults, progress);
+    const Prepared prepared = prepare(comm, input.config, input.options);
+    const FinishedRun run = run_training(comm, {input.config, input.options, prepared, {}, faults}, progress);
     progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));
     return static_cast<int>(ExitCode::kDone);

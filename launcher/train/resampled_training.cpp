@@ -97,7 +97,8 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
             config.run.dir = member_dir(dir, training.kind, i + 1);
             if (training.own_seeds) config.training.seed += i;
             progress.line(name);
-            const FinishedRun run = run_training(ranks, {config, job.options, member, name}, progress);
+            const FinishedRun run =
+                run_training(ranks, {config, job.options, member, name, job.faults}, progress);
             if (ranks.rank() != 0) continue;
             finished.push_back(to_json(run));
             finished.back()["number"] = i + 1;

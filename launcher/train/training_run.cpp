@@ -114,6 +114,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    trainer.inject(job.faults);
     Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
     if (const auto& log = journal.log(); log && log->files() != log->dir()) {
         journal.line(fmt::format("{} keeps its older run until this one ends; until then this one is in {}",

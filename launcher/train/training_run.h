@@ -18,6 +18,7 @@ struct TrainingJob {
     const Prepared& prepared;
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
+    Faults faults = {};  ///< that this rank is to meet
 };
 
 struct FinishedRun {
