@@ -138,6 +138,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
+    if (line.subcommand->computes) check_same_arithmetic(comm);
     const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
     if (configured) {
         input.options = line.subcommand->takes_run ? options_of_run(comm, input, line.config_flags)

@@ -12,6 +12,7 @@
 #include "launcher/bench/bench.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
 
 namespace lockstep {
@@ -37,6 +38,7 @@ struct CommandInput {
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     bool layers = false;                              ///< --layers
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
+    std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood

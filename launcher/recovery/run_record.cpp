@@ -12,6 +12,7 @@
 
 #include "comm/mpi_runtime.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/arithmetic/policy_digest.h"
 #include "core/base/error.h"
 #include "launcher/options/options_json.h"
 #include "launcher/options/options_table.h"
@@ -149,6 +150,7 @@ ResolvedOptions options_of(const Json& record,
 RunIdentity RunIdentity::of(const ResolvedOptions& options, const RunFacts& facts) {
     RunIdentity identity;
     identity.facts.emplace_back("program", fmt::format("lockstep {}", kVersion));
+    identity.facts.emplace_back("program: arithmetic", arithmetic_policy_digest().hex());
     identity.facts.emplace_back("data: training set", facts.train_digest);
     identity.facts.emplace_back("data: validation set", facts.validation_digest);
     identity.facts.emplace_back("data: test set", facts.test_digest);

@@ -69,7 +69,8 @@ TrainingJob member_job(const Communicator& ranks, const TrainingJob& job, const 
                        .prepared = prepared,
                        .member = name,
                        .ask = job.ask,
-                       .allowed = job.allowed};
+                       .allowed = job.allowed,
+                       .faults = job.faults};
     const bool begun =
         !job.going_on.empty() && ranks.rank() == 0 && is_there(files_of_run(config.run.dir) / kRunFile);
     if (ranks.any(begun)) member.going_on = config.run.dir;

@@ -172,6 +172,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    trainer.inject(job.faults);
     RunFacts facts;
     if (comm.rank() == 0) facts = facts_of(comm, job, prepared.data, trainer);
     const RunIdentity identity = comm.rank() == 0 ? RunIdentity::of(job.options, facts) : RunIdentity();
@@ -201,7 +202,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         if (!advice.empty()) journal.warn(advice);
     }
 
-    Checkpointing checkpointing(comm, job.config, files, identity);
+    Checkpointing checkpointing(comm, job.config, files, identity, job.faults);
     const auto ask = [&] {
         RunRequests asked = job.ask ? job.ask() : RunRequests{};
         if (checkpointing.due()) asked.checkpoint = true;
