@@ -12,8 +12,10 @@
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
+    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
+                     input.config.preprocessing, progress);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));

@@ -37,7 +37,15 @@ constexpr OwnFlag kCombine{
     "several models: the mean of their outputs, or a vote for each one's class; average where not "
     "given"};
 
-constexpr std::array kTrainFlags{kJson};
+constexpr std::array kTrainFlags{
+    OwnFlag{
+        "model", "FILE",
+        "start from the parameters of this model file, or of that of a run directory; drawn where not given"},
+    OwnFlag{"model_layers", "N|NAMES",
+            "how many of that model's first layers are taken, or which, as in layer0,layer2; the others are "
+            "drawn; "
+            "all where not given"},
+    kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
@@ -293,6 +301,11 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
+    if (name == "model_layers") {
+        if (value.empty())
+            throw ConfigError("--model_layers: is empty; give a number, or names as in layer0,layer2");
+        input.model_layers = value;
+    }
     if (name == "combine") {
         input.combination =
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;

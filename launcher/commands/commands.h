@@ -29,6 +29,7 @@ struct CommandInput {
     std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
     bool json = false;                              ///< one JSON object on stdout and nothing else
     std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
+    std::string model_layers;                   ///< --model_layers N|NAMES; "": all
     Combination combination = Combination::kAverage;  ///< --combine
     std::filesystem::path out;                        ///< --out FILE
     std::string set = "test";                         ///< --set train|validation|test

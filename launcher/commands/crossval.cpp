@@ -49,7 +49,7 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    Prepared prepared = prepare(comm, input.config, input.options);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -60,6 +60,8 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     Progress progress = Progress::for_rank(comm.rank(), input.json);
+    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
+                     input.config.preprocessing, progress);
     const ResampledTraining training{
         .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
             return folds[i];

@@ -11,8 +11,10 @@
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
+    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
+                     input.config.preprocessing, progress);
     const FinishedRun run = run_training(comm, {input.config, input.options, prepared}, progress);
     progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));

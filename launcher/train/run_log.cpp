@@ -53,6 +53,11 @@ Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
               {"options", to_json(options)}};
     json["inputs"] = {{"count", facts.inputs}};
     if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
+    if (facts.started_from) {
+        json["started_from"] = {{"model", facts.started_from->model.string()},
+                                {"digest", facts.started_from->digest},
+                                {"layers", facts.started_from->layers}};
+    }
     if (!facts.member.empty()) {
         json["member"] = facts.member;
         json["seed"] = facts.seed;

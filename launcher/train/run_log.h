@@ -12,6 +12,7 @@
 
 #include "launcher/options/options.h"
 #include "launcher/run/run_directory.h"
+#include "launcher/score/warm_start.h"
 
 namespace lockstep {
 
@@ -29,8 +30,9 @@ struct RunFacts {
     std::string train_digest;  ///< 32 hex digits of what was read, or "" where nothing computes it
     std::string validation_digest;
     std::string test_digest;
-    std::size_t inputs = 0;              ///< of a sample, before preprocessing
-    std::optional<float> input_divisor;  ///< Dataset::input_divisor()
+    std::optional<ModelOrigin> started_from;  ///< the model whose parameters it began with
+    std::size_t inputs = 0;                   ///< of a sample, before preprocessing
+    std::optional<float> input_divisor;       ///< Dataset::input_divisor()
     std::size_t parameter_count = 0;
     std::size_t steps_per_epoch = 0;
     bool promise_kept = true;  ///< false with comm.reduction = mpi

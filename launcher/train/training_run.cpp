@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
@@ -44,6 +45,7 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
         }
         facts.train_digest = data.train->digest();
         facts.test_digest = data.test->digest();
+        if (job.prepared.start) facts.started_from = job.prepared.start->origin();
         facts.inputs = data.train->raw_size();
         facts.input_divisor = data.train->input_divisor();
         facts.parameter_count = trainer.layout().parameter_count();
@@ -85,6 +87,13 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
+/// Those that are given: by the configuration's file of weights, or by a model with what it leaves to be
+/// drawn. None: all are drawn.
+std::vector<float> first_parameters(const Prepared& prepared, std::uint64_t seed) {
+    if (!prepared.start) return prepared.weights;
+    return prepared.start->parameters(prepared.network, seed);
+}
+
 /// `path` is rank 0's. Collective.
 void save(const Communicator& comm, const std::filesystem::path& path, const Config& config,
           const Prepared& prepared, Trainer& trainer, const RunPosition& at) {
@@ -113,7 +122,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         check_memory(job.options, plan.activation_bytes, plan.memory_bytes());
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
-    Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    Trainer trainer(comm, job.config, prepared.network, prepared.data,
+                    agree(comm, [&] { return first_parameters(prepared, job.config.training.seed); }));
     Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
     if (const auto& log = journal.log(); log && log->files() != log->dir()) {
         journal.line(fmt::format("{} keeps its older run until this one ends; until then this one is in {}",
