@@ -2,6 +2,8 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <stdio_ext.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -69,12 +71,16 @@ Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
     return json;
 }
 
-/// A flushed line, or an error: a log that silently loses lines is none.
+/// A flushed line, or an error: a log that silently loses lines is none. What there was room for of a line
+/// that could not be written is cut off, so that whole lines stay.
 void write_line(std::FILE* file, const std::filesystem::path& path, const std::string& text) {
-    if (std::fputs((text + "\n").c_str(), file) < 0 || std::fflush(file) != 0) {
-        throw CheckpointError(
-            fmt::format("cannot write {}: {}; check the free space", path.string(), std::strerror(errno)));
-    }
+    const off_t whole = ftello(file);
+    if (std::fputs((text + "\n").c_str(), file) >= 0 && std::fflush(file) == 0) return;
+    const int error = errno;
+    __fpurge(file);
+    [[maybe_unused]] const bool is_cut = whole >= 0 && ftruncate(fileno(file), whole) == 0;
+    throw CheckpointError(
+        fmt::format("cannot write {}: {}; check the free space", path.string(), std::strerror(error)));
 }
 
 }  // namespace
