@@ -15,7 +15,7 @@ namespace lockstep {
 int command_bag(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    const Prepared prepared = prepare_training(comm, input, progress);
     const TrainingJob job = training_job(input, prepared, faults);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,

@@ -52,7 +52,7 @@ void print(Progress& progress, const nlohmann::json& report) {
 int command_crossval(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    const Prepared prepared = prepare_training(comm, input, progress);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {

@@ -14,7 +14,7 @@ namespace lockstep {
 int command_train(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    const Prepared prepared = prepare_training(comm, input, progress);
     const TrainingJob job = training_job(input, prepared, faults);
     const FinishedRun run = run_training(comm, job, progress);
     if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));

@@ -3,20 +3,16 @@
 
 #include "launcher/commands/commands.h"
 #include "launcher/run/faults.h"
-#include "launcher/run/requests.h"
+#include "launcher/run/progress.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
 
+/// The data, the network, and the model that training starts from. Throws as prepare and start_from_model,
+/// and CheckpointError where a run that goes on started from another model. Collective.
+Prepared prepare_training(const Communicator& comm, const CommandInput& input, Progress& progress);
+
 /// All arguments must outlive the job.
-inline TrainingJob training_job(const CommandInput& input, const Prepared& prepared, const Faults& faults) {
-    return {.config = input.config,
-            .options = input.options,
-            .prepared = prepared,
-            .ask = RequestSignals::take,
-            .going_on = input.going_on,
-            .allowed = input.allowed,
-            .faults = faults};
-}
+TrainingJob training_job(const CommandInput& input, const Prepared& prepared, const Faults& faults);
 
 }  // namespace lockstep

@@ -77,6 +77,11 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
         json["inputs"] = {{"count", facts.inputs}};
         if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
     }
+    if (facts.started_from) {
+        json["started_from"] = {{"model", facts.started_from->model.string()},
+                                {"digest", facts.started_from->digest},
+                                {"layers", facts.started_from->layers}};
+    }
     json["configuration"] = options.config_name();
     json["options"] = to_json(options);
     if (!facts.member.empty()) {
@@ -128,6 +133,17 @@ std::string subcommand_of(const Json& record) {
 
 std::vector<std::string> allowed_of(const Json& record) {
     return record.value("allowed", std::vector<std::string>());
+}
+
+std::optional<ModelOrigin> start_of(const Json& record) {
+    if (!record.contains("started_from")) return std::nullopt;
+    try {
+        const Json& start = record.at("started_from");
+        return ModelOrigin{start.at("model").get<std::string>(), start.at("digest").get<std::string>(),
+                           start.at("layers").get<std::vector<std::string>>()};
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
 }
 
 ResolvedOptions options_of(const Json& record,

@@ -44,6 +44,7 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const Resamp
     facts.ranks = comm.size();
     facts.hosts = comm.hosts();
     facts.threads = job.config.training.threads;
+    if (job.prepared.start) facts.started_from = job.prepared.start->origin();
     return facts;
 }
 
