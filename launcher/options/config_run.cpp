@@ -40,6 +40,7 @@ RunConfig read_run(const ResolvedOptions& options) {
             .overwrite = options.text("run.overwrite") == "true",
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
+            .ledger = value_named<LedgerSteps>(options.text("run.ledger")),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "launcher/options/options.h"
+#include "launcher/recovery/ledger.h"
 #include "launcher/run/run_directory.h"
 
 namespace lockstep {
@@ -84,8 +85,7 @@ class RunLog {
     void publish() { dir_.publish(); }
 
     void write(const Metrics& metrics);
-    /// {"step": …, "epoch": …, "digest": "…"} with the parameters' digest after that step.
-    void write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex);
+    void write(const LedgerLine& line);
 
   private:
     struct Close {

@@ -34,6 +34,7 @@ ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::ve
                         .compression = config.comm.compression},
             .gradient_norms = config.training.takes_norms(),
             .epoch_norms = config.training.takes_epoch_norms(),
+            .digests = config.run.ledger != LedgerSteps::kOff,
             .kept_share = config.comm.keep,
             .bounds = bounds};
 }
@@ -158,7 +159,7 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch);
+        const StepResult result = step(batch, journal);
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
         state_.epoch_samples += batch.samples;
@@ -166,12 +167,17 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
         TrainingCourse::step(state_.course, result.metrics.loss, batch.samples);
         journal.step(state_.at, result.metrics.loss / static_cast<double>(batch.samples),
                      result.gradient_norm, s + 1, plan_.steps_per_epoch());
+        if (is_in_ledger()) {
+            const auto line = replica_.digests().end(epoch, state_.at.step);
+            if (line) journal.ledger(*line);
+        }
         if (check_every > 0 && state_.at.step % check_every == 0) {
             journal.training_ends();
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
     } while (step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    flush_ledger(journal);
 }
 
 void Trainer::end_epoch(Journal& journal) {
@@ -249,7 +255,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch) {
+StepResult Trainer::step(const Batch& batch, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
@@ -262,8 +268,10 @@ StepResult Trainer::step(const Batch& batch) {
     report_step(state_.at.step);
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
+    if (is_in_ledger()) replica_.digests().begin();
     const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read);
     if (!result.finite) {
+        flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
                                                   replica_.revisit(work, read, visit);
@@ -275,6 +283,18 @@ StepResult Trainer::step(const Batch& batch) {
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
     return result;
+}
+
+bool Trainer::is_in_ledger() const {
+    if (config_.run.ledger == LedgerSteps::kEpoch)
+        return step_in_epoch() == 0 || state_.at.step == config_.training.max_steps;
+    return config_.run.ledger == LedgerSteps::kStep;
+}
+
+void Trainer::flush_ledger(Journal& journal) {
+    if (config_.run.ledger == LedgerSteps::kOff) return;
+    report_place(Place::kReplicas);
+    if (const auto line = replica_.digests().flush()) journal.ledger(*line);
 }
 
 bool Trainer::steps_left() const {
@@ -296,6 +316,7 @@ std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
+    flush_ledger(journal);
     report_place(Place::kReplicas);
     const std::vector<LayerDigest> digests = parameter_digests(layout(), parameters());
     check_replicas(comm_, digests, fmt::format("after step {}", at.step));
