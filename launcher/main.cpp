@@ -94,7 +94,8 @@ std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes
 int run_subcommand_alone(const CommandLine& line) {
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
-        input.options = resolve_options({input.positional.front(), line.config_flags, process_environment()});
+        input.options =
+            resolve_options({input.positional.front(), line.input.config_flags, process_environment()});
         input.config = make_config(input.options);
         for (const std::string& text : thread_warnings(input, true)) {
             if (!text.empty()) print_warning(text);

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launcher/bench/bench.h"
+#include "launcher/commands/runs/verify.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
 #include "launcher/score/ensemble.h"
@@ -38,6 +40,9 @@ struct CommandInput {
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
+    VerifyInput verify;                                             ///< of `verify`, likewise
+    std::vector<std::pair<std::string, std::string>> config_flags;  ///< keys given as flags, in order
+
     ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
     Config config;
 };
@@ -60,6 +65,9 @@ int command_digest(const CommandInput& input);
 int command_diff(const CommandInput& input);
 /// What command_diff returns, as diff(1) does.
 inline constexpr int kModelsDiffer = 1;
+/// The same for two run directories.
+int diff_runs(const CommandInput& input);
+int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
 
 }  // namespace lockstep
