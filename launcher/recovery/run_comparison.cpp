@@ -1,4 +1,4 @@
-#include "launcher/recovery/run_record.h"
+#include "launcher/recovery/run_comparison.h"
 
 #include <fmt/format.h>
 
