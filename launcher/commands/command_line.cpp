@@ -65,6 +65,15 @@ constexpr std::array kPredictFlags{
     kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
     kSet, kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+constexpr std::array kVerifyFlags{
+    OwnFlag{"ranks", "N,N,…", "numbers of ranks; 1,2,3,4 where not given"},
+    OwnFlag{"threads", "N,N,…", "with each of these training.threads; as configured where not given"},
+    OwnFlag{"shard", "WORD,…", "with each of these comm.shard; as configured where not given"},
+    OwnFlag{"steps", "N", "steps of each run; 20 where not given"},
+    OwnFlag{"launcher", "'WORDS'",
+            "what starts ranks, up to their number; 'mpirun --oversubscribe --bind-to none -n' where not "
+            "given"},
+    kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
     OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
@@ -148,9 +157,18 @@ constexpr std::array kSubcommands{
                .alone = command_digest},
     Subcommand{.name = "diff",
                .arguments = "A B",
-               .help = "first difference of two models; exit code 0 equal, 1 different",
+               .help = "first difference of two models, or of two runs by their directories; exit code 0 "
+                       "equal, 1 different",
                .flags = kJsonAlone,
                .alone = command_diff},
+    Subcommand{.name = "verify",
+               .arguments = "CONFIG",
+               .help = "launch short runs in several ways and compare every step: the acceptance test of a "
+                       "machine; exit code 0 equal, 7 different",
+               .flags = kVerifyFlags,
+               .takes_config = true,
+               .computes = false,
+               .alone = command_verify},
     Subcommand{.name = "export",
                .arguments = "MODEL",
                .help = "write a model's parameters for other programs",
@@ -319,8 +337,10 @@ std::filesystem::path file_name(const std::string& flag, const std::string& valu
     }
 }
 
-void set_flag(CommandInput& input, const std::string& name, const std::string& value) {
+void set_flag(std::string_view subcommand, CommandInput& input, const std::string& name,
+              const std::string& value) {
     if (name == "json") input.json = true;
+    if (subcommand == "verify") return set_verify_flag(input.verify, name, value);
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
     if (name == "model_layers") {
@@ -398,7 +418,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
             if (value.starts_with('-') && value.size() > 1) throw_unknown_flag(*line.subcommand, value);
             line.input.positional.emplace_back(value);
         } else if (const OwnFlag* flag = find_flag(*line.subcommand, option.string_key); flag == nullptr) {
-            line.config_flags.emplace_back(option.string_key, value);
+            line.input.config_flags.emplace_back(option.string_key, value);
         } else {
             if (!flag->repeated && std::ranges::find(seen, option.string_key) != seen.end()) {
                 throw ConfigError(
@@ -406,7 +426,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
             }
             seen.push_back(option.string_key);
             line.own_flags.emplace_back(option.string_key, value);
-            set_flag(line.input, option.string_key, value);
+            set_flag(line.subcommand->name, line.input, option.string_key, value);
         }
     }
     check_complete(*line.subcommand, line.input, seen);

@@ -61,7 +61,7 @@ std::vector<Fact> facts_of(const ResolvedOptions& options) {
 
 ResolvedOptions own_options(const CommandLine& line) {
     ResolvedOptions options =
-        resolve_options({line.input.positional.front(), line.config_flags, process_environment()});
+        resolve_options({line.input.positional.front(), line.input.config_flags, process_environment()});
     make_config(options);
     return options;
 }
@@ -76,7 +76,7 @@ bool is_stream_on_rank_0(const Communicator& comm, const std::filesystem::path& 
 }
 
 ResolvedOptions options_of_rank_0(const Communicator& comm, const CommandLine& line) {
-    std::vector<Fact> given = facts_of(line.config_flags);
+    std::vector<Fact> given = facts_of(line.input.config_flags);
     for (const std::string& variable : own_variables()) {
         const std::size_t equals = variable.find('=');
         given.push_back({variable.substr(0, equals), variable.substr(equals + 1), {}});

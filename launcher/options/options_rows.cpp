@@ -14,6 +14,7 @@
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
+#include "launcher/options/config.h"
 #include "launcher/options/options_table.h"
 
 namespace lockstep {
@@ -423,6 +424,12 @@ const std::array kTable{
                .default_text = "false",
                .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
                .choices = kSwitchWords},
+    OptionSpec{.key = "run.ledger",
+               .kind = kChoice,
+               .default_text = "epoch",
+               .help = "of which steps ledger.jsonl has digests of gradient and parameters by layer, for "
+                       "lockstep diff and replay; epoch: of the last one of each epoch",
+               .choices = names_of<LedgerSteps>},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",

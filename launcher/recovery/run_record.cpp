@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <map>
@@ -24,6 +26,9 @@ namespace lockstep {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// That of a million hosts.
+constexpr std::uintmax_t kMostRecord_bytes = std::uintmax_t{1} << 26;
 
 std::string now_text() {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -113,17 +118,24 @@ Json run_record_going_on(const Json& before, const ResolvedOptions& options, con
     return json;
 }
 
-Json read_run_record(const std::filesystem::path& dir) {
-    std::ifstream input(dir / kRunFile, std::ios::binary);
-    if (!input) {
+Json read_run_record(const std::filesystem::path& run_dir) {
+    const std::filesystem::path path = run_dir / kRunFile;
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    if (error) {
         throw CheckpointError(
-            fmt::format("{} holds no run: it has no {}; name a run's directory", dir.string(), kRunFile));
+            fmt::format("cannot read {}: {}; give the directory of a run", path.string(), error.message()));
     }
-    try {
-        return Json::parse(input);
-    } catch (const Json::exception& error) {
-        throw_damaged(error.what());
+    Json json;
+    if (size <= kMostRecord_bytes) {
+        std::ifstream file(path);
+        if (!file) {
+            throw CheckpointError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+        }
+        json = Json::parse(file, nullptr, false);
     }
+    if (json.is_object() && json.contains("options") && json["options"].is_object()) return json;
+    throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
 }
 
 std::string subcommand_of(const Json& record) {

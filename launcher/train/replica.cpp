@@ -37,6 +37,7 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
       options_(options),
       learner_(std::move(learner)),
       reducer_(comm, layer_counts(*learner_), options.bounds.arenas, with_room(options.reducer, *learner_)),
+      digests_(options.digests ? std::optional<StepDigests>(std::in_place, comm, layout()) : std::nullopt),
       // A rank that lacks the memory for any of these says so before the others wait for it.
       store_(agree(comm, [this] { return make_store(); })),
       feedback_(agree(comm, [this] { return make_feedback(); })),
@@ -57,7 +58,8 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
 }
 
 std::unique_ptr<ParameterStore> Replica::make_store() {
-    const StoreOptions options{options_.optimizer, options_.regularisation, options_.gradient_norms};
+    const StoreOptions options{options_.optimizer, options_.regularisation, options_.gradient_norms,
+                               digests_ ? &*digests_ : nullptr};
     const auto first = [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); };
     return make_parameter_store(options_.reducer.sharding, options, *learner_, reducer_, first, seconds_);
 }

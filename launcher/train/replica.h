@@ -16,6 +16,7 @@
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
 #include "launcher/recovery/state_arrays.h"
+#include "launcher/recovery/step_digests.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
@@ -39,6 +40,7 @@ struct ReplicaOptions {
     GradientReducerOptions reducer;
     bool gradient_norms = false;  ///< steps state theirs
     bool epoch_norms = false;     ///< and epoch_gradient_norm() will be asked for
+    bool digests = false;         ///< digests() will be asked for
     double kept_share = 0.0;      ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
 };
@@ -108,6 +110,8 @@ class Replica {
     [[nodiscard]] ParameterSource& parameters() { return store_->parameters(); }
     /// What this rank has sent of its gradients to other hosts until now.
     [[nodiscard]] Traffic traffic() const { return reducer_.traffic(); }
+    /// Of the steps, for which it has to be told that one is to be digested. Requires options.digests.
+    [[nodiscard]] StepDigests& digests() { return *digests_; }
     [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
     void reset_seconds() { seconds_ = {}; }
 
@@ -129,6 +133,7 @@ class Replica {
     std::unique_ptr<Learner> learner_;
     StepSeconds seconds_;
     GradientReducer reducer_;  // with the gradients
+    std::optional<StepDigests> digests_;
     std::unique_ptr<ParameterStore> store_;
     std::optional<ErrorFeedback> feedback_;
     MetricsSum metrics_sum_;

@@ -130,9 +130,8 @@ void RunLog::write(const Metrics& metrics) {
     write_line(metrics_.get(), files() / kMetricsFile, to_json_line(metrics));
 }
 
-void RunLog::write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex) {
-    write_line(ledger_.get(), files() / kLedgerFile,
-               Json{{"epoch", epoch}, {"step", step}, {"digest", digest_hex}}.dump());
+void RunLog::write(const LedgerLine& line) {
+    write_line(ledger_.get(), files() / kLedgerFile, to_json_line(line));
 }
 
 }  // namespace lockstep

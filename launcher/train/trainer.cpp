@@ -34,6 +34,7 @@ ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::ve
                         .compression = config.comm.compression},
             .gradient_norms = config.training.takes_norms(),
             .epoch_norms = config.training.takes_epoch_norms(),
+            .digests = config.run.ledger != LedgerSteps::kOff,
             .kept_share = config.comm.keep,
             .bounds = bounds};
 }
@@ -166,7 +167,7 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch, ask ? ask() : RunRequests{});
+        const StepResult result = step(batch, ask ? ask() : RunRequests{}, journal);
         asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
@@ -175,12 +176,17 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
         TrainingCourse::step(state_.course, result.metrics.loss, batch.samples);
         journal.step(state_.at, result.metrics.loss / static_cast<double>(batch.samples),
                      result.gradient_norm, s + 1, plan_.steps_per_epoch());
+        if (is_in_ledger()) {
+            const auto line = replica_.digests().end(epoch, state_.at.step);
+            if (line) journal.ledger(*line);
+        }
         if (check_every > 0 && state_.at.step % check_every == 0) {
             journal.training_ends();
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
     } while (!asked.any() && step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    flush_ledger(journal);
     return asked;
 }
 
@@ -259,7 +265,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch, RunRequests asked) {
+StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
@@ -272,9 +278,11 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked) {
     report_step(state_.at.step);
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
+    if (is_in_ledger()) replica_.digests().begin();
     const StepResult result =
         replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked, meet_faults());
     if (!result.finite) {
+        flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
                                                   replica_.revisit(work, read, visit);
@@ -303,6 +311,18 @@ VisitNode Trainer::meet_faults() {
     };
 }
 
+bool Trainer::is_in_ledger() const {
+    if (config_.run.ledger == LedgerSteps::kEpoch)
+        return step_in_epoch() == 0 || state_.at.step == config_.training.max_steps;
+    return config_.run.ledger == LedgerSteps::kStep;
+}
+
+void Trainer::flush_ledger(Journal& journal) {
+    if (config_.run.ledger == LedgerSteps::kOff) return;
+    report_place(Place::kReplicas);
+    if (const auto line = replica_.digests().flush()) journal.ledger(*line);
+}
+
 bool Trainer::steps_left() const {
     const TrainingConfig& training = config_.training;
     if (state_.ending.reason != Ending::kLimit) return false;
@@ -322,6 +342,7 @@ std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
+    flush_ledger(journal);
     report_place(Place::kReplicas);
     const std::vector<LayerDigest> digests = parameter_digests(layout(), parameters());
     check_replicas(comm_, digests, fmt::format("after step {}", at.step));

@@ -79,7 +79,7 @@ class Trainer {
 
   private:
     /// One training step.
-    StepResult step(const Batch& batch, RunRequests asked);
+    StepResult step(const Batch& batch, RunRequests asked, Journal& journal);
     /// The faults that are to strike before the step at hand, and what is to be done to its gradient.
     VisitNode meet_faults();
     /// The steps of an epoch from where it stands, until it, the run or `last_step` is over, or something is
@@ -95,6 +95,10 @@ class Trainer {
     [[nodiscard]] std::size_t step_in_epoch() const { return state_.at.step % plan_.steps_per_epoch(); }
     [[nodiscard]] bool steps_left() const;
     [[nodiscard]] std::string moment() const;
+    /// Whether the ledger has digests by layer of the step at hand, which is counted already.
+    [[nodiscard]] bool is_in_ledger() const;
+    /// Writes what the ranks have still to tell each other of it. Collective.
+    void flush_ledger(Journal& journal);
     /// Of the parameters as they are; none where there is no such set, or no targets.
     [[nodiscard]] std::optional<Score> score(const std::shared_ptr<const Dataset>& set);
     /// Takes what was measured after an epoch: keeps the parameters where the validation part's score is the
