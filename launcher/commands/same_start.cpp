@@ -10,7 +10,7 @@
 
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
-#include "core/arithmetic/policy_digest.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "launcher/options/config.h"
 #include "launcher/run/version.h"
 

@@ -14,7 +14,7 @@
 
 #include "comm/mpi_runtime.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
-#include "core/arithmetic/policy_digest.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "core/base/error.h"
 #include "launcher/options/options_json.h"
 #include "launcher/options/options_table.h"

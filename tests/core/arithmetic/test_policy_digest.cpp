@@ -1,5 +1,5 @@
 // The digest of what the program computes with: the same on every path, and that of this version.
-#include "core/arithmetic/policy_digest.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "tests/core/arithmetic/bits.h"
 
 namespace lockstep::test {

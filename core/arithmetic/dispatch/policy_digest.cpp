@@ -1,4 +1,4 @@
-#include "core/arithmetic/policy_digest.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "launcher/commands/training_job.h"
+#include "launcher/commands/training/training_job.h"
 
 #include <fmt/format.h>
 

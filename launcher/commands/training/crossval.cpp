@@ -8,7 +8,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
-#include "launcher/commands/training_job.h"
+#include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
 #include "launcher/train/resampled_training.h"
 
