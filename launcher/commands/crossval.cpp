@@ -10,6 +10,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/requests.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -50,6 +51,8 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
+    const TimeLimit limit =
+        time_limit_of_job(comm, TimeLimit::Seconds(input.config.run.max_wall_time_seconds));
     const Prepared prepared = prepare(comm, input.config, input.options);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
@@ -61,8 +64,11 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const TrainingJob job{
-        .config = input.config, .options = input.options, .prepared = prepared, .ask = RequestSignals::take};
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .ask = RequestSignals::take,
+                          .limit = limit};
     const ResampledTraining training{
         .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
             return folds[i];

@@ -86,6 +86,7 @@ struct RunConfig {
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+    double max_wall_time_seconds = 0.0;   ///< after which it is over; 0: no limit
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 

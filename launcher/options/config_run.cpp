@@ -40,6 +40,7 @@ RunConfig read_run(const ResolvedOptions& options) {
             .overwrite = options.text("run.overwrite") == "true",
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
+            .max_wall_time_seconds = parse_duration(options.text("run.max_wall_time")).value(),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }
 

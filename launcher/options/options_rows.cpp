@@ -403,6 +403,12 @@ const std::array kTable{
                .default_text = "false",
                .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
                .choices = kSwitchWords},
+    OptionSpec{
+        .key = "run.max_wall_time",
+        .kind = kDuration,
+        .default_text = "0",
+        .help = "stop in time to be over so long after the start, with exit code 75; under Slurm the end of "
+                "the job counts, too; 0: no limit"},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",

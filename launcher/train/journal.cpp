@@ -44,6 +44,18 @@ std::string to_string(Ending::Reason reason) {
     return "?";
 }
 
+std::string to_string(StopReason reason) {
+    switch (reason) {
+        case StopReason::kRequest:
+            return "request";
+        case StopReason::kMaxWallTime:
+            return "max_wall_time";
+        case StopReason::kJobEnd:
+            return "job_end";
+    }
+    return "?";
+}
+
 Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
     : progress_(progress), log_(std::move(log)), log_every_(log_every) {
     if (log_) log_->write(metrics("start", {}));
@@ -124,6 +136,16 @@ void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
     progress_.line(fmt::format("training.{} stopped the run in epoch {}, after step {}",
                                reason == Ending::kPatience ? "patience" : "stop_gradient", at.epoch,
                                at.step));
+}
+
+void Journal::stopped_early(const RunPosition& at, StopReason reason) {
+    const char* why = "as asked";
+    if (reason == StopReason::kMaxWallTime) why = "since run.max_wall_time is nearly over";
+    if (reason == StopReason::kJobEnd) why = "since the Slurm job is nearly over";
+    progress_.line(fmt::format("stopped {} after step {} (epoch {})", why, at.step, at.epoch));
+    Metrics line = metrics("stop", at);
+    line.stopped_by = to_string(reason);
+    if (log_) log_->write(line);
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {

@@ -98,7 +98,7 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
             if (training.own_seeds) config.training.seed += i;
             progress.line(name);
             const FinishedRun run =
-                run_training(ranks, {config, job.options, member, name, job.ask}, progress);
+                run_training(ranks, {config, job.options, member, name, job.ask, job.limit}, progress);
             trained.is_stopped = run.is_stopped;
             if (ranks.rank() != 0 || run.is_stopped) continue;
             finished.push_back(to_json(run));

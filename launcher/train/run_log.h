@@ -38,7 +38,7 @@ struct RunFacts {
 
 /// One line of metrics.jsonl; what was not measured is left out.
 struct Metrics {
-    std::string event;  ///< "start", "step", "epoch", "end"
+    std::string event;  ///< "start", "step", "epoch", "stop", "end"
     std::uint64_t epoch = 0;
     std::uint64_t step = 0;
     std::uint64_t samples = 0;                 ///< trained on since the start
@@ -58,7 +58,8 @@ struct Metrics {
     std::optional<double> validation_accuracy;
     std::optional<double> test_loss;
     std::optional<double> test_accuracy;
-    std::string stopped_by;                   ///< of the end: "limit", "patience", "gradient"
+    /// Of the end: "limit", "patience", "gradient"; of a stop: "request", "max_wall_time", "job_end".
+    std::string stopped_by;
     std::optional<std::uint64_t> best_epoch;  ///< of the end: with the best score of the validation part
     std::optional<std::uint64_t>
         model_epoch;      ///< of the end: which epoch the losses, the accuracies and the model are from

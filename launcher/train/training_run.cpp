@@ -104,13 +104,14 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
 }
 
 /// Ends a run before its end.
-void stop(FinishedRun& run, const RunState& state, Journal& journal) {
+void stop(FinishedRun& run, const RunState& state, StopReason reason, Journal& journal) {
     run.result.at = state.at;
     run.result.scores = state.scores;
     run.result.seconds = journal.seconds();
     run.result.training_seconds = journal.training_seconds();
     run.result.samples = journal.samples_until(state.at);
-    journal.line(fmt::format("stopped as asked after step {} (epoch {})", state.at.step, state.at.epoch));
+    run.stop_reason = reason;
+    journal.stopped_early(state.at, reason);
     if (const auto& log = journal.log()) run.dir = log->dir();
 }
 
@@ -144,15 +145,21 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 
     FinishedRun run;
     const auto& log = journal.log();
+    TimeLimit limit = job.limit;
+    const AskRequests ask = [&] {
+        RunRequests asked = job.ask ? job.ask() : RunRequests{};
+        if (comm.rank() == 0 && limit.is_near(TimeLimit::Seconds(0.0))) asked.stop = true;
+        return asked;
+    };
     constexpr std::size_t kNo_limit = std::numeric_limits<std::size_t>::max();
     while (!trainer.is_over() && !run.is_stopped) {
-        const RunRequests asked = trainer.advance(journal, kNo_limit, job.ask);
+        const RunRequests asked = trainer.advance(journal, kNo_limit, ask);
         run.is_stopped = asked.stop && !trainer.is_over();
     }
     if (run.is_stopped) {
         report_place(Place::kOutside);
         report_step(0);
-        stop(run, trainer.state(), journal);
+        stop(run, trainer.state(), limit.reason(), journal);
         return run;
     }
     run.result = trainer.train(journal);
@@ -172,13 +179,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 
 nlohmann::json to_json(const FinishedRun& run) {
     const TrainingResult& result = run.result;
-    nlohmann::json json{{"run_dir", run.dir.string()},
-                        {"epoch", result.at.epoch},
-                        {"stopped_by", run.is_stopped ? "request" : to_string(result.ending.reason)},
-                        {"step", result.at.step},
-                        {"samples", result.at.samples},
-                        {"seconds", result.seconds},
-                        {"training_seconds", result.training_seconds}};
+    nlohmann::json json{
+        {"run_dir", run.dir.string()},
+        {"epoch", result.at.epoch},
+        {"stopped_by", run.is_stopped ? to_string(run.stop_reason) : to_string(result.ending.reason)},
+        {"step", result.at.step},
+        {"samples", result.at.samples},
+        {"seconds", result.seconds},
+        {"training_seconds", result.training_seconds}};
     if (!run.is_stopped) {
         json["model"] = run.model.string();
         json["digest"] = result.digest.hex();

@@ -7,6 +7,8 @@
 
 #include "core/base/error.h"
 #include "launcher/run/progress.h"
+#include "launcher/run/requests.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/score/prepare.h"
 #include "launcher/train/trainer.h"
 
@@ -20,11 +22,13 @@ struct TrainingJob {
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
     AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
+    TimeLimit limit = {};       ///< by which rank 0 asks to stop
 };
 
 struct FinishedRun {
-    TrainingResult result;        ///< with a stopped run, where it stopped and the last scores alone
-    bool is_stopped = false;      ///< as it was asked to, before its end: there is no model
+    TrainingResult result;    ///< with a stopped run, where it stopped and the last scores alone
+    bool is_stopped = false;  ///< as it was asked to, before its end: there is no model
+    StopReason stop_reason = StopReason::kRequest;
     std::filesystem::path dir;    ///< the run directory; on rank 0 alone, as the next
     std::filesystem::path model;  ///< the model file
 
