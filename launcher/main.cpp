@@ -138,12 +138,13 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
-    if (line.subcommand->takes_config) {
-        input.options = same_options(comm, line);
+    const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
+    if (configured) {
+        input.options = line.subcommand->takes_run ? options_of_run(comm, input, line.config_flags)
+                                                   : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
-    if (line.subcommand->computes)
-        warn_of_threads(comm, thread_warnings(input, line.subcommand->takes_config));
+    if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
     const int code = line.subcommand->on_ranks(comm, input);

@@ -22,7 +22,9 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                           .options = input.options,
                           .prepared = prepared,
                           .ask = RequestSignals::take,
-                          .limit = limit};
+                          .limit = limit,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
@@ -31,6 +33,7 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                                      .report_file = "bag.json",
                                      .count = input.config.resampling.bags,
                                      .draw = draw,
+                                     .subcommand = "bag",
                                      .own_seeds = true};
     const Resampled trained = train_resampled(comm, job, training, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);

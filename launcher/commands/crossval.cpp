@@ -68,11 +68,14 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                           .options = input.options,
                           .prepared = prepared,
                           .ask = RequestSignals::take,
-                          .limit = limit};
-    const ResampledTraining training{
-        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
-            return folds[i];
-        }};
+                          .limit = limit,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
+    const ResampledTraining training{.kind = "fold",
+                                     .report_file = "crossval.json",
+                                     .count = folds.size(),
+                                     .draw = [&](std::size_t i) { return folds[i]; },
+                                     .subcommand = "crossval"};
     Resampled trained = train_resampled(comm, job, training, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {

@@ -21,7 +21,9 @@ int command_train(Communicator& comm, const CommandInput& input) {
                           .options = input.options,
                           .prepared = prepared,
                           .ask = RequestSignals::take,
-                          .limit = limit};
+                          .limit = limit,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
     const FinishedRun run = run_training(comm, job, progress);
     if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));

@@ -57,8 +57,24 @@ std::string to_string(StopReason reason) {
 }
 
 Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
-    : progress_(progress), log_(std::move(log)), log_every_(log_every) {
-    if (log_) log_->write(metrics("start", {}));
+    : progress_(progress), log_(std::move(log)), log_every_(log_every) {}
+
+void Journal::begin(std::size_t ranks) {
+    if (!log_) return;
+    Metrics line = metrics("start", {});
+    line.ranks = ranks;
+    log_->write(line);
+}
+
+void Journal::go_on(const RunPosition& at, const Times& before, std::size_t ranks_before, std::size_t ranks) {
+    before_ = before;
+    progress_.line(fmt::format("goes on after step {} (epoch {}), on {} rank{}; it was on {}", at.step,
+                               at.epoch, ranks, ranks == 1 ? "" : "s", ranks_before));
+    if (!log_) return;
+    Metrics line = metrics("resume", at);
+    line.ranks = ranks;
+    line.ranks_before = ranks_before;
+    log_->write(line);
 }
 
 Metrics Journal::metrics(const char* event, const RunPosition& at) const {
@@ -70,8 +86,8 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
     metrics.seconds = seconds();
     if (at.step > 0) metrics.learning_rate = at.learning_rate;
     if (const std::size_t samples = samples_until(at); samples > 0) {
-        metrics.training_seconds = training_seconds();
-        metrics.samples_per_second = static_cast<double>(samples) / *metrics.training_seconds;
+        metrics.training_seconds = times().training;
+        metrics.samples_per_second = static_cast<double>(samples) / training_seconds();
     }
     return metrics;
 }
@@ -138,14 +154,22 @@ void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
                                at.step));
 }
 
-void Journal::stopped_early(const RunPosition& at, StopReason reason) {
+void Journal::stopped_early(const RunPosition& at, StopReason reason, const std::string& dir) {
     const char* why = "as asked";
     if (reason == StopReason::kMaxWallTime) why = "since run.max_wall_time is nearly over";
     if (reason == StopReason::kJobEnd) why = "since the Slurm job is nearly over";
-    progress_.line(fmt::format("stopped {} after step {} (epoch {})", why, at.step, at.epoch));
+    progress_.line(fmt::format("stopped {} after step {} (epoch {}); go on: lockstep resume {}", why, at.step,
+                               at.epoch, dir));
     Metrics line = metrics("stop", at);
     line.stopped_by = to_string(reason);
     if (log_) log_->write(line);
+}
+
+void Journal::checkpoint(const RunPosition& at, double stalled_seconds) {
+    if (!log_) return;
+    Metrics line = metrics("checkpoint", at);
+    line.stalled_seconds = stalled_seconds;
+    log_->write(line);
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {

@@ -205,10 +205,6 @@ std::vector<StateArray> Replica::state_arrays() {
     return arrays;
 }
 
-void Replica::visit_state(const VisitState& visit) {
-    visit_arrays(comm_, state_arrays(), layout().arena_size(), visit);
-}
-
 void Replica::set_state(bool with_best, const FillState& fill) {
     agree(comm_, [&] {
         if (with_best) make_room_for_best();

@@ -15,6 +15,7 @@
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/recovery/state_arrays.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
@@ -23,7 +24,6 @@
 #include "launcher/train/overlap.h"
 #include "launcher/train/parameter_store.h"
 #include "launcher/train/shard_work.h"
-#include "launcher/train/state_arrays.h"
 
 namespace lockstep {
 
@@ -81,11 +81,11 @@ class Replica {
     void keep();
     void restore();
 
-    /// Visits, between steps, the arrays that the bits of later ones depend on (state_arrays.h):
-    /// "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms; "best parameters"
-    /// after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with Compression::kTopK.
-    /// Collective.
-    void visit_state(const VisitState& visit);
+    /// What this rank holds, between steps, of the arrays that the bits of later ones depend on, the same
+    /// names on all ranks: "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms;
+    /// "best parameters" after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with
+    /// Compression::kTopK. Collective.
+    std::vector<StateArray> state_arrays();
     /// The inverse: afterwards the replica's next step is that of the one whose state `fill` sets, whatever
     /// its sharding and however many ranks it has. `with_best`: that had "best parameters". Throws
     /// CheckpointError, on all ranks alike, where it is not a state of such a replica. Collective.
@@ -108,8 +108,6 @@ class Replica {
   private:
     std::unique_ptr<ParameterStore> make_store();
     [[nodiscard]] std::optional<ErrorFeedback> make_feedback() const;
-    /// What this rank holds of each; the same names on all ranks.
-    [[nodiscard]] std::vector<StateArray> state_arrays();
     /// Makes kept_, where there is none.
     void make_room_for_best();
     void forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);

@@ -20,6 +20,7 @@ struct ResampledTraining {
     std::string report_file;  ///< in the directory of them all, published at the end
     std::size_t count = 0;    ///< of networks
     std::function<Resample(std::size_t)> draw;  ///< of network i < count; called on every rank of its group
+    std::string subcommand;                     ///< "crossval", "bag"
     bool own_seeds = false;  ///< network i is trained with training.seed + i; else all with training.seed
 };
 

@@ -47,7 +47,7 @@ class Trainer {
     Trainer(const Communicator& comm, const Config& config, DataSets data);
 
     /// Stands from now on where another trainer of the same configuration stood, in the middle of an epoch or
-    /// not: with its state(), and what its visit_state visited, which `fill` gives (state_arrays.h).
+    /// not: with its state(), and its state_arrays(), which `fill` gives.
     /// comm.shard and the number of ranks may be others; the further course has the same bits. Throws
     /// CheckpointError on every rank alike. Collective.
     void begin_from(const RunState& state, const FillState& fill);
@@ -64,8 +64,8 @@ class Trainer {
     TrainingResult train(Journal& journal);
 
     [[nodiscard]] const RunState& state() const { return state_; }
-    /// See Replica::visit_state. Before train(). Collective.
-    void visit_state(const VisitState& visit) { replica_.visit_state(visit); }
+    /// See Replica::state_arrays. Before train(). Collective.
+    [[nodiscard]] std::vector<StateArray> state_arrays() { return replica_.state_arrays(); }
 
     [[nodiscard]] const ParameterLayout& layout() const { return replica_.layout(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/base/error.h"
 #include "launcher/run/progress.h"
@@ -23,6 +24,9 @@ struct TrainingJob {
     std::string member = {};
     AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
     TimeLimit limit = {};       ///< by which rank 0 asks to stop
+    /// The directory of the run that goes on, of rank 0; empty: a new run.
+    std::filesystem::path going_on = {};
+    std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
 };
 
 struct FinishedRun {
@@ -38,9 +42,11 @@ struct FinishedRun {
     }
 };
 
-/// Chooses the run directory, once nothing can be refused any more, trains, and writes the model, unless a
-/// rank asks to stop before the end. Rank 0 tells the user by `progress`. Throws as Trainer, and ConfigError
-/// for what check_stopping and choose_run_dir refuse. Collective.
+/// Chooses the run directory, once nothing can be refused any more, or goes on with the run in one from its
+/// newest good checkpoint, trains, saving checkpoints meanwhile, and writes the model, unless a rank asks to
+/// stop before the end: then it leaves a checkpoint. Rank 0 tells the user by `progress`. Throws as Trainer,
+/// and ConfigError for what check_stopping and choose_run_dir refuse, CheckpointError for a run to go on with
+/// that is not what it was. Collective.
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress);
 
 /// The object that train prints with --json.

@@ -68,7 +68,7 @@ class Signals(ProgramTest):
                 process.send_signal(number)
                 outcome = self.outcome(process)
                 self.assertEqual(outcome.code, STOPPED, outcome)
-                self.assertRegex(outcome.out, r"stopped as asked after step \d+ \(epoch \d+\)\n")
+                self.assertRegex(outcome.out, r"stopped as asked after step \d+ \(epoch \d+\); go on: lockstep resume")
                 self.assertEqual(outcome.err, "")
 
     def test_a_second_interrupt_ends_a_run_at_once(self):
@@ -80,6 +80,27 @@ class Signals(ProgramTest):
             time.sleep(0.2)
             os.kill(waiting, signal.SIGINT)
         self.assertEqual(self.outcome(process).code, 128 + signal.SIGINT)
+
+    def test_a_rank_that_can_finish_no_step_any_more_is_ended(self):
+        process = self.train_endlessly("run", launcher=mpirun(2))
+        self.wait_for_steps(self.folder / "run" / "metrics.jsonl")
+        stopped, waiting = self.ranks_of("run")
+        os.kill(stopped, signal.SIGSTOP)
+        time.sleep(0.2)
+        os.kill(waiting, signal.SIGTERM)
+        outcome = self.outcome(process)
+        self.assertEqual(outcome.code, 128 + signal.SIGTERM, outcome)
+        self.assertIn("the step at hand does not end", outcome.err)
+
+    def test_a_run_stops_before_its_time_is_over(self):
+        for run, flags, variables in (("max_wall_time", ["--run.max_wall_time", "1s"], {}),
+                                      ("job_end", [], {"SLURM_JOB_END_TIME": str(int(time.time()) + 3)})):
+            with self.subTest(run=run):
+                outcome = self.lockstep("train", XOR, *ENDLESS, *flags, "--run.dir", run, **variables)
+                self.assertEqual(outcome.code, STOPPED, outcome)
+                end = read_json_lines(self.folder / run / "metrics.jsonl")[-1]
+                self.assertEqual((end["event"], end["stopped_by"]), ("stop", run))
+                self.assertRegex(outcome.out, "stopped since .* is nearly over after step")
 
     def test_what_the_caller_ignores_stays_ignored(self):
         process = self.train_endlessly("run", preexec_fn=ignore_interrupts)
