@@ -148,7 +148,8 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
 }
 
 /// Ends a run before its end.
-void stop(FinishedRun& run, const RunState& state, StopReason reason, Journal& journal) {
+void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopReason reason,
+          Journal& journal) {
     run.result.at = state.at;
     run.result.scores = state.scores;
     run.result.seconds = journal.seconds();
@@ -156,7 +157,9 @@ void stop(FinishedRun& run, const RunState& state, StopReason reason, Journal& j
     run.result.samples = journal.samples_until(state.at);
     run.stop_reason = reason;
     if (const auto& log = journal.log()) run.dir = log->dir();
-    journal.stopped_early(state.at, reason, run.dir.string());
+    // One of several networks goes on with the others.
+    const std::filesystem::path& whole = job.member.empty() ? run.dir : run.dir.parent_path();
+    journal.stopped_early(state.at, reason, whole.string());
 }
 
 }  // namespace
@@ -221,7 +224,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_step(0);
     const auto& log = journal.log();
     if (run.is_stopped) {
-        stop(run, trainer.state(), limit.reason(), journal);
+        stop(run, job, trainer.state(), limit.reason(), journal);
         return run;
     }
     run.result = trainer.train(journal);

@@ -149,7 +149,7 @@ class Signals(ProgramTest):
                 process.send_signal(signal.SIGUSR1)
                 outcome = self.outcome(process)
                 self.assertEqual(outcome.code, STOPPED, outcome)
-                self.assertIn("stopped as asked after step", outcome.out)
+                self.assertRegex(outcome.out, rf"stopped as asked after step \d+ .*; go on: lockstep resume {command}\n")
 
     def test_a_terminated_mpirun_leaves_nothing_running(self):
         process = self.train_endlessly("run", launcher=mpirun(2))
