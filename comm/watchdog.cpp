@@ -121,6 +121,11 @@ void report_place(Place place, std::size_t detail) noexcept {
 
 void report_step(std::size_t step) noexcept { own->step.store(step, std::memory_order_relaxed); }
 
+Reports reports_of_this_rank() noexcept {
+    const Place place = place_of(own->at.load(std::memory_order_relaxed));
+    return {own->places.load(std::memory_order_relaxed), place == Place::kFiles || place == Place::kGroups};
+}
+
 class Watchdog::Watch {
   public:
     Watch(const Communicator& comm, Seconds patience, std::string advice);

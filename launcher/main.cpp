@@ -134,8 +134,6 @@ void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>&
 
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
     CommandInput input = line.input;
-    std::optional<RequestSignals> signals;
-    if (line.subcommand->trains) signals.emplace();
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
@@ -151,7 +149,6 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
     const int code = line.subcommand->on_ranks(comm, input);
     watchdog.finish();
-    if (code != 0) leave_on_termination(code);
     return code;
 }
 
@@ -159,6 +156,9 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
 /// that none waits for one that was started for something else.
 int run_with_mpi(int argc, char** argv, const Request& request) {
     const bool of_ranks = is_of_ranks(request);
+    // Before MPI starts, which may take its time: no signal that asks for something may end the job.
+    std::optional<RequestSignals> signals;
+    if (of_ranks && request.line.subcommand != nullptr && request.line.subcommand->trains) signals.emplace();
     bool is_left = false;  // a request that is not of ranks, for when MPI has ended
     int code = 0;
     {

@@ -70,6 +70,7 @@ TrainingJob member_job(const Communicator& ranks, const TrainingJob& job, const 
                        .prepared = prepared,
                        .member = name,
                        .ask = job.ask,
+                       .limit = job.limit,
                        .allowed = job.allowed,
                        .faults = job.faults};
     const bool begun =

@@ -157,16 +157,18 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
 }
 
 /// Ends a run before its end.
-void stop(FinishedRun& run, const RunState& state, Journal& journal) {
+void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopReason reason,
+          Journal& journal) {
     run.result.at = state.at;
     run.result.scores = state.scores;
     run.result.seconds = journal.seconds();
     run.result.training_seconds = journal.training_seconds();
     run.result.samples = journal.samples_until(state.at);
+    run.stop_reason = reason;
     if (const auto& log = journal.log()) run.dir = log->dir();
-    journal.stopped_as_asked(state.at);
-    journal.line(fmt::format("stopped as asked after step {} (epoch {}); go on: lockstep resume {}",
-                             state.at.step, state.at.epoch, run.dir.string()));
+    // One of several networks goes on with the others.
+    const std::filesystem::path& whole = job.member.empty() ? run.dir : run.dir.parent_path();
+    journal.stopped_early(state.at, reason, whole.string());
 }
 
 }  // namespace
@@ -213,9 +215,11 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     }
 
     Checkpointing checkpointing(comm, job.config, files, identity, job.faults);
+    TimeLimit limit = job.limit;
     const auto ask = [&] {
         RunRequests asked = job.ask ? job.ask() : RunRequests{};
         if (checkpointing.due()) asked.checkpoint = true;
+        if (comm.rank() == 0 && limit.is_near(TimeLimit::Seconds(checkpointing.seconds()))) asked.stop = true;
         return asked;
     };
     FinishedRun run;
@@ -231,7 +235,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_step(0);
     const auto& log = journal.log();
     if (run.is_stopped) {
-        stop(run, trainer.state(), journal);
+        stop(run, job, trainer.state(), limit.reason(), journal);
         return run;
     }
     run.result = trainer.train(journal);
@@ -251,13 +255,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 
 nlohmann::json to_json(const FinishedRun& run) {
     const TrainingResult& result = run.result;
-    nlohmann::json json{{"run_dir", run.dir.string()},
-                        {"epoch", result.at.epoch},
-                        {"stopped_by", run.is_stopped ? "request" : to_string(result.ending.reason)},
-                        {"step", result.at.step},
-                        {"samples", result.at.samples},
-                        {"seconds", result.seconds},
-                        {"training_seconds", result.training_seconds}};
+    nlohmann::json json{
+        {"run_dir", run.dir.string()},
+        {"epoch", result.at.epoch},
+        {"stopped_by", run.is_stopped ? to_string(run.stop_reason) : to_string(result.ending.reason)},
+        {"step", result.at.step},
+        {"samples", result.at.samples},
+        {"seconds", result.seconds},
+        {"training_seconds", result.training_seconds}};
     if (!run.is_stopped) {
         json["model"] = run.model.string();
         json["digest"] = result.digest.hex();

@@ -13,10 +13,10 @@
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare_training(comm, input, progress);
-    const TrainingJob job = training_job(input, prepared, faults);
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const Prepared& prepared = setup.prepared;
+    const TrainingJob job = training_job(input, setup);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));

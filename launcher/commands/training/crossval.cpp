@@ -50,9 +50,9 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare_training(comm, input, progress);
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const Prepared& prepared = setup.prepared;
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -62,7 +62,7 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    const TrainingJob job = training_job(input, prepared, faults);
+    const TrainingJob job = training_job(input, setup);
     const ResampledTraining training{.kind = "fold",
                                      .report_file = "crossval.json",
                                      .count = folds.size(),

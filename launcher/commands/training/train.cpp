@@ -12,10 +12,9 @@
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare_training(comm, input, progress);
-    const TrainingJob job = training_job(input, prepared, faults);
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const TrainingJob job = training_job(input, setup);
     const FinishedRun run = run_training(comm, job, progress);
     if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));

@@ -4,15 +4,23 @@
 #include "launcher/commands/commands.h"
 #include "launcher/run/faults.h"
 #include "launcher/run/progress.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
 
-/// The data, the network, and the model that training starts from. Throws as prepare and start_from_model,
-/// and CheckpointError where a run that goes on started from another model. Collective.
-Prepared prepare_training(const Communicator& comm, const CommandInput& input, Progress& progress);
+struct TrainingSetup {
+    Progress progress;
+    TimeLimit limit;
+    Faults faults;
+    Prepared prepared;  ///< with the model that training starts from
+};
 
-/// All arguments must outlive the job.
-TrainingJob training_job(const CommandInput& input, const Prepared& prepared, const Faults& faults);
+/// Throws as prepare, arm_faults and start_from_model, and CheckpointError where a run that goes on started
+/// from another model. Collective.
+TrainingSetup set_up_training(const Communicator& comm, const CommandInput& input);
+
+/// Both arguments must outlive the job.
+TrainingJob training_job(const CommandInput& input, const TrainingSetup& setup);
 
 }  // namespace lockstep
