@@ -9,6 +9,7 @@
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -60,11 +61,19 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const ResampledTraining training{
-        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
-            return folds[i];
-        }};
-    Resampled trained = train_resampled(comm, {input.config, input.options, prepared}, training, progress);
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .ask = RequestSignals::take,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
+    const ResampledTraining training{.kind = "fold",
+                                     .report_file = "crossval.json",
+                                     .count = folds.size(),
+                                     .draw = [&](std::size_t i) { return folds[i]; },
+                                     .subcommand = "crossval"};
+    Resampled trained = train_resampled(comm, job, training, progress);
+    if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         nlohmann::json& report = trained.report;

@@ -1,27 +1,15 @@
 #include "launcher/recovery/run_comparison.h"
 
-#include <fmt/format.h>
-
 #include <array>
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
-
-#include "core/base/error.h"
-#include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Of run.json: that of a million hosts.
-constexpr std::uintmax_t kMostRecord_bytes = std::uintmax_t{1} << 26;
 
 std::string text_of(const Json& value) {
     if (value.is_null()) return "";
@@ -43,26 +31,6 @@ Json value_of(const Json& option) {
 }
 
 }  // namespace
-
-Json read_run_record(const std::filesystem::path& run_dir) {
-    const std::filesystem::path path = run_dir / kRunFile;
-    std::error_code error;
-    const std::uintmax_t size = std::filesystem::file_size(path, error);
-    if (error) {
-        throw CheckpointError(
-            fmt::format("cannot read {}: {}; give the directory of a run", path.string(), error.message()));
-    }
-    Json json;
-    if (size <= kMostRecord_bytes) {
-        std::ifstream file(path);
-        if (!file) {
-            throw CheckpointError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
-        }
-        json = Json::parse(file, nullptr, false);
-    }
-    if (json.is_object() && member(json, "options").is_object()) return json;
-    throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
-}
 
 std::vector<RunDifference> run_differences(const Json& a, const Json& b) {
     std::vector<RunDifference> differences;

@@ -1,15 +1,11 @@
-// What run.json says of a run, and in what two runs differ by it.
+// In what two runs differ by what their run.json say.
 #pragma once
 
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace lockstep {
-
-/// The object in a run directory's run.json. Throws CheckpointError where there is none, or it is damaged.
-nlohmann::ordered_json read_run_record(const std::filesystem::path& run_dir);
 
 /// One thing in which two runs differ.
 struct RunDifference {

@@ -107,18 +107,20 @@ void Trainer::begin_from(const RunState& state, const FillState& fill) {
     state_ = state;
 }
 
-void Trainer::advance(Journal& journal, std::size_t last_step) {
+RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
         config_.comm.compression != Compression::kTopK) {
         reduction_alone_ = replica_.reduction_seconds(whole_batch_);
     }
-    while (steps_left() && state_.at.step < last_step) {
+    RunRequests asked;
+    while (!asked.any() && steps_left() && state_.at.step < last_step) {
         journal.training_begins(state_.at);
-        take_steps(journal, last_step);
+        asked = take_steps(journal, last_step, ask);
         if (step_in_epoch() == 0 || !steps_left()) end_epoch(journal);
         journal.training_ends();
     }
+    return asked;
 }
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -145,7 +147,7 @@ TrainingResult Trainer::train(Journal& journal) {
     return result;
 }
 
-void Trainer::take_steps(Journal& journal, std::size_t last_step) {
+RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     report_place(Place::kForward);
     if (step_in_epoch() == 0) {
         ++state_.at.epoch;
@@ -156,10 +158,12 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
     if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
     order_epoch_ = epoch;
     const std::size_t check_every = config_.comm.check_every;
+    RunRequests asked;
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch, journal);
+        const StepResult result = step(batch, ask ? ask() : RunRequests{}, journal);
+        asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
         state_.epoch_samples += batch.samples;
@@ -176,8 +180,9 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
-    } while (step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    } while (!asked.any() && step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
     flush_ledger(journal);
+    return asked;
 }
 
 void Trainer::end_epoch(Journal& journal) {
@@ -255,7 +260,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch, Journal& journal) {
+StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
@@ -269,7 +274,7 @@ StepResult Trainer::step(const Batch& batch, Journal& journal) {
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
     if (is_in_ledger()) replica_.digests().begin();
-    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read);
+    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked);
     if (!result.finite) {
         flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
