@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
@@ -104,7 +105,7 @@ std::string to_json_line(const LedgerLine& line) {
 }
 
 std::filesystem::path ledger_of(const std::filesystem::path& run_dir) {
-    std::filesystem::path path = run_dir / "ledger.jsonl";
+    std::filesystem::path path = files_of_run(run_dir) / "ledger.jsonl";
     std::error_code ignored;
     if (std::filesystem::is_regular_file(path, ignored)) return path;
     throw CheckpointError(

@@ -5,9 +5,6 @@
 #include <set>
 #include <string_view>
 
-#include "core/base/error.h"
-#include "launcher/run/run_directory.h"
-
 namespace lockstep {
 
 namespace {

@@ -1,4 +1,4 @@
-// What run.json says of a run, and in what two runs differ by it.
+// In what two runs differ by what their run.json say.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -11,6 +11,7 @@
 #include "launcher/recovery/run_comparison.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
@@ -57,7 +58,8 @@ Json to_json(const std::string& a, const std::string& b, bool equal, const Ledge
 int diff_runs(const CommandInput& input) {
     const std::string a = input.positional[0].string();
     const std::string b = input.positional[1].string();
-    const std::vector<RunDifference> differences = run_differences(read_run_record(a), read_run_record(b));
+    const std::vector<RunDifference> differences =
+        run_differences(read_run_record(files_of_run(a)), read_run_record(files_of_run(b)));
     LedgerReader ledger_a(ledger_of(a));
     LedgerReader ledger_b(ledger_of(b));
     const LedgerComparison ledgers = compare_ledgers(ledger_a, ledger_b);

@@ -25,6 +25,7 @@
 #include "launcher/recovery/run_comparison.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
@@ -154,7 +155,7 @@ void read_end(const std::filesystem::path& run_dir, VerifiedRun& run) {
 }
 
 VerifiedRun facts_of(const std::filesystem::path& run_dir) {
-    const Json record = read_run_record(run_dir);
+    const Json record = read_run_record(files_of_run(run_dir));
     try {
         const auto hosts = record.at("hosts").get<std::set<std::string>>();
         VerifiedRun run{.ranks = record.at("ranks").get<std::size_t>(),
