@@ -69,13 +69,16 @@ class Surroundings(ProgramTest):
         shared = [line.split(None, 5)[5] for line in maps if "/dev/shm/" in line]
         self.assertEqual([name for name in shared if not name.endswith("(deleted)")], [])
 
-    def test_when_mpirun_is_killed_its_ranks_end_and_leave_no_shared_memory(self):
-        job, ranks = self.start([*MPIRUN, PROGRAM, "train", "a.ini", "--run.dir", "r", *FOR_EVER], "r")
+    def test_when_mpirun_is_killed_its_ranks_end_and_leave_nothing(self):
+        temporary = self.folder / "t"
+        temporary.mkdir()
+        job, ranks = self.start(["env", f"TMPDIR={temporary}", *MPIRUN, PROGRAM, "train", "a.ini", "--run.dir", "r", *FOR_EVER], "r")
         self.assertEqual(len(ranks), 2)
         for rank in ranks:
             self.assert_no_lasting_name(rank)
         job.kill()
         self.assert_all_end(ranks)
+        self.assertEqual([str(path) for path in temporary.rglob("*") if not path.name.startswith("ompi.")], [])
         self.assert_whole_lines("r")
 
     def test_when_a_rank_is_killed_or_loses_its_memory_the_job_ends(self):
