@@ -6,16 +6,17 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
-                     input.config.preprocessing, progress);
+    const Faults faults = arm_faults(comm, input.faults, progress);
+    const Prepared prepared = prepare_training(comm, input, progress);
+    const TrainingJob job = training_job(input, prepared, faults);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
@@ -24,9 +25,10 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                                      .report_file = "bag.json",
                                      .count = input.config.resampling.bags,
                                      .draw = draw,
+                                     .subcommand = "bag",
                                      .own_seeds = true};
-    const Resampled trained =
-        train_resampled(comm, {input.config, input.options, prepared}, training, progress);
+    const Resampled trained = train_resampled(comm, job, training, progress);
+    if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         const nlohmann::json& report = trained.report;

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launcher/bench/bench.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
 
 namespace lockstep {
@@ -37,14 +39,27 @@ struct CommandInput {
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     bool layers = false;                              ///< --layers
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
+    std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
-    ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
+    std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
+    // Of a run that goes on, by `resume`:
+    std::string subcommand;            ///< "train", "crossval", "bag"
+    std::string start_digest;          ///< of the model that it started from; empty: from none
+    std::vector<std::string> changed;  ///< keys that flags give
+    std::filesystem::path going_on;    ///< its directory; empty: a new run
+
+    ResolvedOptions options;  ///< of the subcommands that take CONFIG or RUN_DIR: the same on every rank
     Config config;
 };
 
 // On every rank of the communicator; each returns the same code on all.
 int command_train(Communicator& communicator, const CommandInput& input);
+int command_resume(Communicator& communicator, const CommandInput& input);
+/// The configuration of the run in input.positional[0], with the flags' values in place of its own; sets
+/// `subcommand`, `changed` and `allowed`. Throws ConfigError and CheckpointError through agree. Collective.
+ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input,
+                               const std::vector<std::pair<std::string, std::string>>& flags);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);

@@ -8,6 +8,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
 #include "launcher/train/resampled_training.h"
 
@@ -49,7 +50,9 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    Prepared prepared = prepare(comm, input.config, input.options);
+    Progress progress = Progress::for_rank(comm.rank(), input.json);
+    const Faults faults = arm_faults(comm, input.faults, progress);
+    const Prepared prepared = prepare_training(comm, input, progress);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -59,14 +62,14 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
-                     input.config.preprocessing, progress);
-    const ResampledTraining training{
-        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
-            return folds[i];
-        }};
-    Resampled trained = train_resampled(comm, {input.config, input.options, prepared}, training, progress);
+    const TrainingJob job = training_job(input, prepared, faults);
+    const ResampledTraining training{.kind = "fold",
+                                     .report_file = "crossval.json",
+                                     .count = folds.size(),
+                                     .draw = [&](std::size_t i) { return folds[i]; },
+                                     .subcommand = "crossval"};
+    Resampled trained = train_resampled(comm, job, training, progress);
+    if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         nlohmann::json& report = trained.report;

@@ -5,20 +5,21 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    Prepared prepared = prepare(comm, input.config, input.options);
     Progress progress = Progress::for_rank(comm.rank(), input.json);
-    start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
-                     input.config.preprocessing, progress);
-    const FinishedRun run = run_training(comm, {input.config, input.options, prepared}, progress);
-    progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
+    const Faults faults = arm_faults(comm, input.faults, progress);
+    const Prepared prepared = prepare_training(comm, input, progress);
+    const TrainingJob job = training_job(input, prepared, faults);
+    const FinishedRun run = run_training(comm, job, progress);
+    if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));
-    return static_cast<int>(ExitCode::kDone);
+    return static_cast<int>(run.exit_code());
 }
 
 }  // namespace lockstep

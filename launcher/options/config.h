@@ -17,6 +17,7 @@
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/options/duration.h"
 #include "launcher/options/options.h"
 
 namespace lockstep {
@@ -86,6 +87,8 @@ struct RunConfig {
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+    Interval checkpoint_every;       ///< none but for a signal where it is never
+    std::size_t checkpoint_keep = 2;      ///< of the newest, besides the best
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 

@@ -76,10 +76,11 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 }
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
-                         const ReadSamples& read) {
+                         const ReadSamples& read, RunRequests asked, const VisitNode& visit) {
     PhaseClock clock(seconds_);
     const float mean_factor = learner_->mean_factor(work.batch_samples);
     draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
+    collector_.begin_step(visit ? &visit : nullptr);
     store_->begin_step({.number = number, .learning_rate = learning_rate, .mean_factor = mean_factor});
     reducer_.begin(work.shard.partition, store_->updater());
     clock.lap(&StepSeconds::communication_exposed);
@@ -95,7 +96,7 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     }
     // The errors' sum travels while the last piece's gradients are computed. With sharding these may change
     // parameters, so there it comes first, and a step whose error is not finite ends before it has begun.
-    metrics_sum_.start(work.shard, options_.leaf, std::span(metrics_).first(work.shard.samples));
+    metrics_sum_.start(work.shard, options_.leaf, std::span(metrics_).first(work.shard.samples), asked);
     const auto finite = [this] {
         report_place(Place::kMetrics);
         return std::isfinite(metrics_sum_.finish().loss);
@@ -104,7 +105,10 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     clock.lap(&StepSeconds::communication_exposed);
     if (begun) backward(work, work.pieces.back(), samples);
     clock.lap(&StepSeconds::backward);
-    StepResult result{.finite = finite(), .metrics = metrics_sum_.finish(), .gradient_norm = std::nullopt};
+    StepResult result{.finite = finite(),
+                      .metrics = metrics_sum_.finish(),
+                      .gradient_norm = std::nullopt,
+                      .asked = metrics_sum_.asked()};
     clock.lap(&StepSeconds::communication_exposed);
     if (result.finite) {
         store_->finish_step();
@@ -126,6 +130,20 @@ void Replica::backward(const ShardWork& work, const ShardPiece& piece, const Sam
     overlap_.during([&] {
         learner_->backward(store_->parameters(), samples, options_.leaf, piece.node_samples, collector_);
     });
+}
+
+void Replica::damage_parameters(const Damage& damage) {
+    for (std::size_t l = 0; l < layout().layer_count(); ++l) {
+        const ArenaRange layer = layout().layer_range(l);
+        bool done = false;
+        store_->visit_held([&](const ParameterStore::Held& run) {
+            const std::size_t begin = std::max(layer.first, run.range.first);
+            const std::size_t end = std::min(layer.first + layer.count, run.range.first + run.range.count);
+            if (done || begin >= end) return;
+            done = true;
+            damage(l, run.parameters.subspan(begin - run.range.first, end - begin));
+        });
+    }
 }
 
 void Replica::revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit) {
@@ -201,10 +219,6 @@ std::vector<StateArray> Replica::state_arrays() {
         }
     }
     return arrays;
-}
-
-void Replica::visit_state(const VisitState& visit) {
-    visit_arrays(comm_, state_arrays(), layout().arena_size(), visit);
 }
 
 void Replica::set_state(bool with_best, const FillState& fill) {

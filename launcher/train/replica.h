@@ -15,6 +15,8 @@
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/recovery/state_arrays.h"
+#include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
 #include "launcher/train/gradient_collector.h"
@@ -22,7 +24,6 @@
 #include "launcher/train/overlap.h"
 #include "launcher/train/parameter_store.h"
 #include "launcher/train/shard_work.h"
-#include "launcher/train/state_arrays.h"
 
 namespace lockstep {
 
@@ -48,6 +49,7 @@ struct StepResult {
     /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. With
     /// options.gradient_norms.
     std::optional<double> gradient_norm;
+    RunRequests asked;  ///< by all ranks together
 };
 
 class Replica {
@@ -58,8 +60,15 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. Collective.
-    StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read);
+    /// dropout draws by it. What this rank asks for reaches the others with it. `visit` sees the nodes of the
+    /// leaf tree that this rank computes; null: nobody does. Collective.
+    StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
+                    RunRequests asked = {}, const VisitNode& visit = nullptr);
+
+    /// Lets `damage` write, between steps, to what this rank holds first of each layer's parameters: a fault
+    /// on purpose.
+    using Damage = std::function<void(std::size_t layer, std::span<float> parameters)>;
+    void damage_parameters(const Damage& damage);
 
     /// Forwards the pieces of this rank's share once more, as they were in a step that was not finite, and
     /// visits each while learner().first_not_finite can be asked. Collective where parameters are sharded, so
@@ -78,11 +87,11 @@ class Replica {
     void keep();
     void restore();
 
-    /// Visits, between steps, the arrays that the bits of later ones depend on (state_arrays.h):
-    /// "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms; "best parameters"
-    /// after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with Compression::kTopK.
-    /// Collective.
-    void visit_state(const VisitState& visit);
+    /// What this rank holds, between steps, of the arrays that the bits of later ones depend on, the same
+    /// names on all ranks: "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms;
+    /// "best parameters" after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with
+    /// Compression::kTopK. Collective.
+    std::vector<StateArray> state_arrays();
     /// The inverse: afterwards the replica's next step is that of the one whose state `fill` sets, whatever
     /// its sharding and however many ranks it has. `with_best`: that had "best parameters". Throws
     /// CheckpointError, on all ranks alike, where it is not a state of such a replica. Collective.
@@ -105,8 +114,6 @@ class Replica {
   private:
     std::unique_ptr<ParameterStore> make_store();
     [[nodiscard]] std::optional<ErrorFeedback> make_feedback() const;
-    /// What this rank holds of each; the same names on all ranks.
-    [[nodiscard]] std::vector<StateArray> state_arrays();
     /// Makes kept_, where there is none.
     void make_room_for_best();
     void forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);

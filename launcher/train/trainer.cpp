@@ -106,18 +106,25 @@ void Trainer::begin_from(const RunState& state, const FillState& fill) {
     state_ = state;
 }
 
-void Trainer::advance(Journal& journal, std::size_t last_step) {
+void Trainer::inject(Faults faults) {
+    agree(comm_, [&] { faults.check(layout()); });
+    faults_ = std::move(faults);
+}
+
+RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
         config_.comm.compression != Compression::kTopK) {
         reduction_alone_ = replica_.reduction_seconds(whole_batch_);
     }
-    while (steps_left() && state_.at.step < last_step) {
+    RunRequests asked;
+    while (!asked.any() && steps_left() && state_.at.step < last_step) {
         journal.training_begins(state_.at);
-        take_steps(journal, last_step);
+        asked = take_steps(journal, last_step, ask);
         if (step_in_epoch() == 0 || !steps_left()) end_epoch(journal);
         journal.training_ends();
     }
+    return asked;
 }
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -144,7 +151,7 @@ TrainingResult Trainer::train(Journal& journal) {
     return result;
 }
 
-void Trainer::take_steps(Journal& journal, std::size_t last_step) {
+RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     report_place(Place::kForward);
     if (step_in_epoch() == 0) {
         ++state_.at.epoch;
@@ -155,10 +162,12 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
     if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
     order_epoch_ = epoch;
     const std::size_t check_every = config_.comm.check_every;
+    RunRequests asked;
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch);
+        const StepResult result = step(batch, ask ? ask() : RunRequests{});
+        asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
         state_.epoch_samples += batch.samples;
@@ -171,7 +180,8 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
-    } while (step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    } while (!asked.any() && step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    return asked;
 }
 
 void Trainer::end_epoch(Journal& journal) {
@@ -249,7 +259,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch) {
+StepResult Trainer::step(const Batch& batch, RunRequests asked) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
@@ -262,7 +272,8 @@ StepResult Trainer::step(const Batch& batch) {
     report_step(state_.at.step);
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
-    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read);
+    const StepResult result =
+        replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked, meet_faults());
     if (!result.finite) {
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
@@ -275,6 +286,21 @@ StepResult Trainer::step(const Batch& batch) {
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
     return result;
+}
+
+VisitNode Trainer::meet_faults() {
+    if (!faults_.any()) return nullptr;
+    const std::size_t step = state_.at.step;
+    faults_.before_step(step);
+    if (faults_.flips(FlipTarget::kParameter, step)) {
+        replica_.damage_parameters([&](std::size_t layer, std::span<float> parameters) {
+            faults_.flip(FlipTarget::kParameter, step, layer, parameters);
+        });
+    }
+    if (!faults_.flips(FlipTarget::kGradient, step)) return nullptr;
+    return [this, step](std::size_t layer, const TreePiece::Node& /*node*/, std::span<float> gradient) {
+        faults_.flip(FlipTarget::kGradient, step, layer, gradient);
+    };
 }
 
 bool Trainer::steps_left() const {
