@@ -2,8 +2,10 @@
 #include "comm/mpi_runtime.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <mpi.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -70,13 +72,23 @@ void warn_of_what_is_missing(const char* rank, const char* temporary) {
                  temporary, fault);
 }
 
-/// MPI that runs out of memory while it starts ends the process by a signal or waits for ever, so it is given
-/// some to begin with, or not begun. Of several ranks that lack it the first one speaks.
+/// MPI that runs out of memory while it starts ends the process by a signal, or waits for ever. So where the
+/// address space is limited it is not begun without what it needs, and threads take no heaps of their own,
+/// which would reserve 64 MiB each as long as there are so many. Of several ranks that lack it the first one
+/// speaks.
 void refuse_little_memory(const char* rank) {
-    constexpr std::size_t kStart_bytes = std::size_t{48} << 20;
-    void* room = mmap(nullptr, kStart_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rlimit limit {};
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+    mallopt(M_ARENA_MAX, 1);
+    // Libraries, a thread, and segments of every rank of the host.
+    constexpr std::size_t kStart_bytes = std::size_t{72} << 20;
+    constexpr std::size_t kRank_bytes = std::size_t{8} << 20;
+    const char* neighbours = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const std::size_t ranks = neighbours == nullptr ? 0 : std::strtoul(neighbours, nullptr, 10);
+    const std::size_t bytes = kStart_bytes + ranks * kRank_bytes;
+    void* room = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room != MAP_FAILED) {
-        munmap(room, kStart_bytes);
+        munmap(room, bytes);
         return;
     }
     if (rank != nullptr && std::string_view(rank) != "0")

@@ -29,6 +29,7 @@
 #include "launcher/options/options_environment.h"
 #include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
+#include "launcher/run/launcher_watch.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/thread_advice.h"
@@ -164,6 +165,7 @@ int run_with_mpi(int argc, char** argv, const Request& request) {
     {
         const MpiRuntime runtime(argc, argv);
         Communicator comm;
+        const LauncherWatch launcher(comm.rank() == 0 ? comm.where() : "");
         if (of_ranks) {
             try {
                 check_launch([](const char* variable) { return std::getenv(variable); }, comm.size());

@@ -36,12 +36,12 @@ class WarmStart {
     /// Where the lowest layer is taken, so are the inputs as the model saw them, by a preprocessing of the
     /// same name. Throws CheckpointError naming the first layer that differs, and ConfigError where `chosen`
     /// makes no sense. Not collective.
-    WarmStart(const std::filesystem::path& model, std::string_view chosen, const NetworkSpec& network,
+    WarmStart(const std::filesystem::path& path, std::string_view chosen, const NetworkSpec& spec,
               const PreprocessingOptions& preprocessing);
 
-    /// The arena of `network`, which has these layers: the model's values, and in all other layers what a
-    /// fresh network of this seed draws.
-    [[nodiscard]] std::vector<float> parameters(const NetworkSpec& network, std::uint64_t seed) const;
+    /// The arena of `spec`'s network, which has these layers: the model's values, and in all other layers
+    /// what a fresh network of this seed draws.
+    [[nodiscard]] std::vector<float> parameters(const NetworkSpec& spec, std::uint64_t seed) const;
 
     /// How the network is to see its inputs; nothing where its lowest layer is drawn.
     [[nodiscard]] const std::optional<ModelInputs>& inputs() const { return inputs_; }
