@@ -17,6 +17,7 @@
 #include "core/base/number.h"
 #include "core/base/spelling.h"
 #include "core/training/optimizer.h"
+#include "launcher/commands/runs/run_flags.h"
 #include "launcher/options/config_paths.h"
 #include "launcher/options/options_table.h"
 
@@ -26,7 +27,6 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing else"};
 constexpr OwnFlag kModel{
     "model", "FILE",
     "the model file, or the run directory of train or bag; several times: networks that answer "
@@ -65,15 +65,6 @@ constexpr std::array kPredictFlags{
     kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
     kSet, kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
-constexpr std::array kVerifyFlags{
-    OwnFlag{"ranks", "N,N,…", "numbers of ranks; 1,2,3,4 where not given"},
-    OwnFlag{"threads", "N,N,…", "with each of these training.threads; as configured where not given"},
-    OwnFlag{"shard", "WORD,…", "with each of these comm.shard; as configured where not given"},
-    OwnFlag{"steps", "N", "steps of each run; 20 where not given"},
-    OwnFlag{"launcher", "'WORDS'",
-            "what starts ranks, up to their number; 'mpirun --oversubscribe --bind-to none -n' where not "
-            "given"},
-    kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
     OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
@@ -159,8 +150,16 @@ constexpr std::array kSubcommands{
                .arguments = "A B",
                .help = "first difference of two models, or of two runs by their directories; exit code 0 "
                        "equal, 1 different",
-               .flags = kJsonAlone,
+               .flags = kDiffFlags,
                .alone = command_diff},
+    Subcommand{.name = "replay",
+               .arguments = "RUN_DIR",
+               .help =
+                   "recompute one step of a run on one process and compare it with the run's ledger; exit "
+                   "code 0 equal, 7 different",
+               .flags = kReplayFlags,
+               .computes = false,
+               .on_ranks = command_replay},
     Subcommand{.name = "verify",
                .arguments = "CONFIG",
                .help = "launch short runs in several ways and compare every step: the acceptance test of a "
@@ -341,6 +340,8 @@ void set_flag(std::string_view subcommand, CommandInput& input, const std::strin
               const std::string& value) {
     if (name == "json") input.json = true;
     if (subcommand == "verify") return set_verify_flag(input.verify, name, value);
+    if (subcommand == "replay") return set_replay_flag(input.replay, name, value);
+    if (name == "ledger_only") input.ledger_only = true;
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
     if (name == "model_layers") {

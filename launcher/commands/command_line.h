@@ -21,6 +21,8 @@ struct OwnFlag {
     bool repeated = false;  ///< may be given several times
 };
 
+inline constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing else"};
+
 /// One row of `lockstep --help`, and what carries it out: on all ranks of a job, or, where it has no such
 /// form, on the first process without MPI, where all were started alike, else each its own. One that has both
 /// needs no MPI where nothing was launched.

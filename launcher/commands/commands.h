@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "launcher/bench/bench.h"
+#include "launcher/commands/runs/replay.h"
 #include "launcher/commands/runs/verify.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
@@ -44,6 +45,8 @@ struct CommandInput {
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
     VerifyInput verify;                                             ///< of `verify`, likewise
+    ReplayInput replay;                                             ///< of `replay`, likewise
+    bool ledger_only = false;                                       ///< --ledger_only
     std::vector<std::pair<std::string, std::string>> config_flags;  ///< keys given as flags, in order
 
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
@@ -58,6 +61,7 @@ struct CommandInput {
 
 // On every rank of the communicator; each returns the same code on all.
 int command_train(Communicator& communicator, const CommandInput& input);
+int command_replay(Communicator& communicator, const CommandInput& input);  ///< on one
 int command_resume(Communicator& communicator, const CommandInput& input);
 /// The configuration of the run in input.positional[0], with the flags' values in place of its own; sets
 /// `subcommand`, the model it started from and `allowed`. Throws ConfigError and CheckpointError through

@@ -25,10 +25,15 @@ std::optional<std::uint64_t> ulps_between(float a, float b) {
 }
 
 std::optional<ModelDifference> first_difference(const Model& a, const Model& b) {
+    return first_difference(a.layout, a.arena.span(), b.arena.span());
+}
+
+std::optional<ModelDifference> first_difference(const ParameterLayout& layout, std::span<const float> a,
+                                                std::span<const float> b) {
     std::optional<ModelDifference> first;
-    for (const ParameterBlock& block : a.layout.blocks()) {
-        const std::span<const float> values_a = block.values(a.arena.span());
-        const std::span<const float> values_b = block.values(b.arena.span());
+    for (const ParameterBlock& block : layout.blocks()) {
+        const std::span<const float> values_a = block.values(a);
+        const std::span<const float> values_b = block.values(b);
         for (std::size_t i = 0; i < block.count(); ++i) {
             if (std::bit_cast<std::uint32_t>(values_a[i]) == std::bit_cast<std::uint32_t>(values_b[i]))
                 continue;
@@ -41,7 +46,7 @@ std::optional<ModelDifference> first_difference(const Model& a, const Model& b) 
                                         .a = values_a[i],
                                         .b = values_b[i],
                                         .ulps = ulps,
-                                        .value_count = a.layout.parameter_count()};
+                                        .value_count = layout.parameter_count()};
             }
             ++first->different_count;
             if (ulps) first->most_ulps = std::max(first->most_ulps.value_or(0), *ulps);

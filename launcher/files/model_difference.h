@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "launcher/files/model_file.h"
@@ -29,6 +30,10 @@ std::optional<std::uint64_t> ulps_between(float a, float b);
 
 /// Nothing where all parameters have equal bits. Requires equal layouts.
 std::optional<ModelDifference> first_difference(const Model& a, const Model& b);
+
+/// The same of two arenas. Shapes: a, b (layout.arena_size()).
+std::optional<ModelDifference> first_difference(const ParameterLayout& layout, std::span<const float> a,
+                                                std::span<const float> b);
 
 /// "" where the networks are the same, else what differs: "layer 1: dense units=10 … against dense units=11
 /// …".

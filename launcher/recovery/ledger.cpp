@@ -71,24 +71,6 @@ std::vector<std::string> differing(const std::vector<LayerDigest>& a, const std:
     return names;
 }
 
-/// What differs first between two lines of one step and kind.
-void compare_lines(const LedgerLine& a, const LedgerLine& b, LedgerComparison& result) {
-    using Kind = LedgerComparison::Kind;
-    if (a.model) {
-        if (*a.model != *b.model) result.kind = Kind::kModel;
-        return;
-    }
-    if (!same_layers(a.gradient, b.gradient)) {
-        result.kind = Kind::kLayers;
-        return;
-    }
-    result.layers = differing(a.gradient, b.gradient);
-    if (!result.layers.empty()) result.kind = Kind::kGradient;
-    if (result.kind != Kind::kEqual) return;
-    result.layers = differing(a.parameters, b.parameters);
-    if (!result.layers.empty()) result.kind = Kind::kParameters;
-}
-
 /// The place of a line among all of a ledger: that of its step, the step's layers first.
 std::pair<std::uint64_t, int> place(const LedgerLine& line) { return {line.step, line.model ? 1 : 0}; }
 
@@ -171,6 +153,30 @@ std::optional<LedgerLine> LedgerReader::next() {
     return line;
 }
 
+LedgerComparison compare_lines(const LedgerLine& a, const LedgerLine& b) {
+    using Kind = LedgerComparison::Kind;
+    LedgerComparison result;
+    result.epoch = a.epoch;
+    result.step = a.step;
+    result.compared = 1;
+    if (a.model) {
+        if (*a.model != *b.model) result.kind = Kind::kModel;
+        return result;
+    }
+    if (!same_layers(a.gradient, b.gradient)) {
+        result.kind = Kind::kLayers;
+        return result;
+    }
+    result.layers = differing(a.gradient, b.gradient);
+    if (!result.layers.empty()) {
+        result.kind = Kind::kGradient;
+        return result;
+    }
+    result.layers = differing(a.parameters, b.parameters);
+    if (!result.layers.empty()) result.kind = Kind::kParameters;
+    return result;
+}
+
 LedgerComparison compare_ledgers(LedgerReader& a, LedgerReader& b) {
     LedgerComparison result;
     std::optional<LedgerLine> in_a = a.next();
@@ -183,10 +189,12 @@ LedgerComparison compare_ledgers(LedgerReader& a, LedgerReader& b) {
         const bool same_place = place(*in_a) == place(*in_b);
         if (same_place) {
             ++result.compared;
-            compare_lines(*in_a, *in_b, result);
-            if (result.kind != LedgerComparison::kEqual) {
-                result.epoch = in_a->epoch;
-                result.step = in_a->step;
+            const LedgerComparison lines = compare_lines(*in_a, *in_b);
+            if (lines.kind != LedgerComparison::kEqual) {
+                result.kind = lines.kind;
+                result.epoch = lines.epoch;
+                result.step = lines.step;
+                result.layers = lines.layers;
                 return result;
             }
             result.last_equal_step = std::max(result.last_equal_step, in_a->step);

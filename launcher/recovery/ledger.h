@@ -69,6 +69,9 @@ struct LedgerComparison {
     std::uint64_t last_step_b = 0;
 };
 
+/// Two lines of one step and kind.
+LedgerComparison compare_lines(const LedgerLine& a, const LedgerLine& b);
+
 /// Compares the lines that two ledgers share, by step, until one differs. Throws CheckpointError as
 /// LedgerReader.
 LedgerComparison compare_ledgers(LedgerReader& a, LedgerReader& b);

@@ -39,6 +39,7 @@ void StepDigests::add(Of of, HeldBy held_by, ArenaRange range, std::span<const f
         range = {range.first + begin, count};
     }
     if (range.count == 0) return;
+    if (observe_) observe_(of, range, values);
     const std::size_t end = range.first + range.count;
     const std::size_t last = layout_.layer_of(end - 1);
     for (std::size_t l = layout_.layer_of(range.first); l <= last; ++l) {

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "comm/communicator.h"
@@ -30,6 +32,9 @@ class StepDigests {
     /// parameters when they are those of the next step. Nothing where the step is not to be digested. Shape:
     /// values (range.count).
     void add(Of of, HeldBy held_by, ArenaRange range, std::span<const float> values);
+    /// Takes all values that are added from now on; null: nobody does.
+    using Observe = std::function<void(Of of, ArenaRange range, std::span<const float> values)>;
+    void observe(Observe observe) { observe_ = std::move(observe); }
     /// The step is over, and each value of the arena was added once by the rank that holds it, or by all.
     /// Does nothing where begin() was not called for it. Returns an earlier step's digests where they are
     /// there meanwhile, with one rank this step's. Collective.
@@ -48,6 +53,7 @@ class StepDigests {
     std::optional<Communicator> comm_;  // of its own, where there are several ranks
     std::optional<Requests> requests_;
     bool wanted_ = false;
+    Observe observe_;
     std::vector<std::uint64_t> own_;   // (2, layers, 8): of the step at hand
     std::vector<std::uint64_t> sent_;  // the same of the one under way
     std::optional<LedgerLine> under_way_;

@@ -178,6 +178,7 @@ void Journal::digest(const RunPosition& at, const Digest128& digest) {
 
 void Journal::ledger(const LedgerLine& line) {
     if (log_) log_->write(line);
+    if (observe_) observe_(line);
 }
 
 void Journal::warn(const std::string& text) { progress_.line("warning: " + text); }

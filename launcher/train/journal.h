@@ -2,8 +2,10 @@
 // silent.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/digest.h"
 #include "launcher/run/progress.h"
@@ -91,6 +93,10 @@ class Journal {
     void digest(const RunPosition& at, const Digest128& digest);
     /// The same with digests by layer.
     void ledger(const LedgerLine& line);
+    /// Tells of each line of the ledger, whether or not there is a log.
+    void observe_ledger(std::function<void(const LedgerLine& line)> observe) {
+        observe_ = std::move(observe);
+    }
     void warn(const std::string& text);
     void line(const std::string& text);
 
@@ -116,6 +122,7 @@ class Journal {
     [[nodiscard]] Metrics metrics(const char* event, const RunPosition& at) const;
 
     Progress progress_;
+    std::function<void(const LedgerLine& line)> observe_;
     std::optional<RunLog> log_;
     std::size_t log_every_;
     Stopwatch watch_;

@@ -73,6 +73,8 @@ class Trainer {
     [[nodiscard]] std::vector<StateArray> state_arrays() { return replica_.state_arrays(); }
 
     [[nodiscard]] const ParameterLayout& layout() const { return replica_.layout(); }
+    /// Of the steps that the ledger has. Requires that it has any.
+    [[nodiscard]] StepDigests& digests() { return replica_.digests(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }
     /// Asking for them is collective where they are sharded.
     [[nodiscard]] ParameterSource& parameters() { return replica_.parameters(); }

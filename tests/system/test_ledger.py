@@ -1,4 +1,4 @@
-"""The ledger of a run, and what is made of it: verify, which launches runs and compares every step, and diff of two runs."""
+"""The ledger of a run, and what is made of it: verify, which launches runs and compares every step, diff, and replay."""
 
 import json
 import sys
@@ -58,8 +58,13 @@ class Ledger(LedgerTest):
 
     def test_has_the_last_step_of_each_epoch_or_none(self):
         steps = self.train("small.ini", "steps")
-        epochs = self.train("small.ini", "epochs", "--run.ledger", "epoch", "--training.max_steps", 5, ranks=2)
+        epochs = self.train("small.ini", "epochs", "--run.ledger", "epoch", "--training.max_steps", 5,
+                            "--run.checkpoint_every", 4, ranks=2)
         self.assertEqual(by_layer(epochs), [by_layer(steps)[i] for i in (2, 4)])
+        longer = self.lockstep("resume", epochs, "--training.max_steps", 0, "--allow", "training.max_steps",
+                               "--run.ledger", "step", ranks=3)
+        self.assertEqual(longer.code, 0, longer)
+        self.assertEqual(by_layer(epochs)[-1], by_layer(steps)[-1])
         off = self.train("small.ini", "off", "--run.ledger", "off")
         self.assertEqual([set(line) for line in read_json_lines(off / "ledger.jsonl")], [{"epoch", "step", "digest"}] * 2)
 
@@ -76,7 +81,7 @@ class Diff(LedgerTest):
         other = self.train("small.ini", "other", "--optimizer.learning_rate", "0.05, 0.06")
         outcome = self.lockstep("diff", first, other)
         self.assertEqual(outcome.code, DIFFERENT, outcome)
-        self.assertIn("optimizer.learning_rate 0.05 against", outcome.out)
+        self.assertIn("optimizer.learning_rate 0.05 against 0.05, 0.06", outcome.out)
         found = self.lockstep("diff", first, other, "--json").json()
         part = found["first_difference"]
         # The gradient of the step with another rate is still that of equal parameters.
@@ -89,13 +94,6 @@ class Diff(LedgerTest):
         outcome = self.lockstep("diff", first, short)
         self.assertEqual(outcome.code, DIFFERENT, outcome)
         self.assertIn(f"{first} goes on to step 6", outcome.out)
-
-    def test_a_single_layer_is_named(self):
-        first, other = self.train("small.ini", "first"), self.train("small.ini", "other")
-        line = read_json_lines(other / "ledger.jsonl")[2]
-        line["gradient"]["layer2"] = "0" * 32
-        self.replace_line(other, 3, json.dumps(line))
-        self.assertIn("step 3 (epoch 1): the gradient of layer2\n", self.lockstep("diff", first, other).out)
 
     def test_a_damaged_ledger_is_refused_by_its_line(self):
         first, other = self.train("small.ini", "first"), self.train("small.ini", "other")
@@ -122,6 +120,73 @@ class Diff(LedgerTest):
         outcome = self.lockstep("diff", first, first)
         self.assertEqual(outcome.code, USAGE, outcome)
         self.assertIn("run.ledger = step", outcome.messages()[0])
+
+
+class Replay(LedgerTest):
+    # What a leaf's gradient depends on besides its samples: its place in the batch, the step, the epoch.
+    DRAWN = ("--network.input_dropout", 0.2, "--augmentation.shift", 1)
+
+    def test_one_process_recomputes_a_step_of_several_ranks(self):
+        run = self.train("small.ini", "run", "--comm.shard", "parameters", "--run.checkpoint_every", 3, *self.DRAWN, ranks=2)
+        for step, from_step in ((2, 0), (4, 3), (6, 3)):
+            found = self.succeed("replay", run, "--step", step, "--json").json()
+            self.assertEqual((found["from_step"], found["samples"]), (from_step, (30, 100, 100)[step % 3]))
+            line = by_layer(run)[step - 1]
+            for kind in ("gradient", "parameters"):
+                self.assertEqual({name: layer["digest"] for name, layer in found[kind].items()}, line[kind])
+            self.assertTrue(found["ledger"]["has_step"] and found["ledger"]["equal"])
+
+    def test_a_batch_of_one_leaf_has_the_gradient_of_the_leaf(self):
+        run = self.train("small.ini", "run", "--training.leaf", 100, *self.DRAWN)
+        found = self.succeed("replay", run, "--step", 5, "--leaf", 0, "--json").json()
+        self.assertEqual(found["leaf"]["gradient"], found["gradient"])
+        self.assertEqual(len(set(found["leaf"]["samples"])), 100)
+
+    def test_a_ledger_that_is_not_what_its_steps_are_is_found(self):
+        run = self.train("small.ini", "run")
+        line = by_layer(run)[1]
+        line["parameters"]["layer3"] = "0" * 32
+        self.replace_line(run, 2, json.dumps(line))
+        outcome = self.lockstep("replay", run, "--step", 3)
+        self.assertEqual(outcome.code, REPLICAS_DIFFER, outcome)
+        self.assertIn("the ledger differs at step 2 (epoch 1): the parameters of layer3\n", outcome.out)
+
+    def test_what_cannot_be_replayed_is_refused(self):
+        run = self.train("small.ini", "run", "--training.max_steps", 2)
+        for arguments, words in ((("--step", 3), "there is no step 3"), (("--step", 0), "--step 0"), ((), "--step"),
+                                 (("--step", 1, "--leaf", 13), "has 13 leaves")):
+            outcome = self.lockstep("replay", run, *arguments)
+            self.assertEqual((outcome.code, len(outcome.messages())), (USAGE, 1), outcome)
+            self.assertIn(words, outcome.messages()[0])
+
+    def test_diff_goes_on_to_leaf_and_value(self):
+        first, other = self.train("small.ini", "first"), self.train("small.ini", "other", "--data.seed", 2)
+        found = self.lockstep("diff", first, other, "--json").json()["replay"]
+        self.assertEqual((found["first"]["step"], found["leaf"], found["fault_a"], found["fault_b"]), (1, 0, "", ""))
+        self.assertGreater(found["first"]["ulps"], 0)
+        self.assertNotEqual(found["first"]["a"], found["first"]["b"])
+        self.assertEqual(len(found["samples_a"]), 8)
+        self.assertNotIn("replayed", self.lockstep("diff", first, other, "--ledger_only").out)
+
+    def test_diff_finds_the_step_between_the_lines_that_ledgers_have(self):
+        ways = (("--optimizer.learning_rate", 0.05), ("--optimizer.learning_rate", "0.05, 0.06"))
+        first, other = (self.train("small.ini", f"run{rate}", "--run.ledger", "off", "--comm.check_every", 3, *arguments)
+                        for rate, arguments in enumerate(ways))
+        outcome = self.lockstep("diff", first, other)
+        self.assertIn("part at step 6 (epoch 2): the digest of all parameters", outcome.out)
+        self.assertIn("replayed, they differ first in step 4, in the parameters after the step", outcome.out)
+
+    def test_diff_blames_the_machine_where_both_replays_are_equal(self):
+        first, other = self.train("small.ini", "first"), self.train("small.ini", "other")
+        line = by_layer(other)[2]
+        line["gradient"]["layer2"] = "0" * 32
+        self.replace_line(other, 3, json.dumps(line))
+        outcome = self.lockstep("diff", first, other)
+        self.assertEqual(outcome.code, DIFFERENT, outcome)
+        self.assertIn("part at step 3 (epoch 1): the gradient of layer2\n", outcome.out)
+        self.assertIn("both are equal: a machine has erred", outcome.out)
+        self.assertIn(f"the ledger of {other} is not what its replay says, at step 3 (epoch 1): the gradient of layer2",
+                      outcome.out)
 
 
 class Verify(LedgerTest):
