@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "comm/gradient_reducer.h"
@@ -86,6 +87,8 @@ struct RunConfig {
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
+    std::optional<std::size_t>
+        audit_every;                      ///< steps between audits; 0: none; not given: as few as cost little
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 

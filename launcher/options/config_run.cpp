@@ -36,10 +36,12 @@ ResamplingConfig read_resampling(const ResolvedOptions& options) {
 }
 
 RunConfig read_run(const ResolvedOptions& options) {
+    const bool usual_audits = options.text("run.audit_every") == "auto";
     return {.dir = options.text("run.dir"),
             .overwrite = options.text("run.overwrite") == "true",
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
+            .audit_every = usual_audits ? std::nullopt : std::optional(count(options, "run.audit_every")),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }
 

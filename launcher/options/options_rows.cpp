@@ -403,6 +403,15 @@ const std::array kTable{
                .default_text = "false",
                .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
                .choices = kSwitchWords},
+    OptionSpec{.key = "run.audit_every",
+               .kind = kWholeOrAuto,
+               .default_text = "auto",
+               .help =
+                   "steps between audits, in which each rank's gradient is recomputed by another rank, of a "
+                   "rank alone by other cores, to find a CPU that computes wrongly; auto: 200 or more, for "
+                   "less than a hundredth of the time; 0: never",
+               .least = 0,
+               .most = kMostWhole},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",

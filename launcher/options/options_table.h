@@ -11,15 +11,16 @@
 namespace lockstep {
 
 enum class OptionKind {
-    kText,        ///< any text
-    kWhole,       ///< a whole number in [least, most]
-    kWholeOrAll,  ///< the same, or "all"
-    kReal,        ///< a finite number between least and most
-    kRates,       ///< what parse_rates reads
-    kChoice,      ///< one of `choices`
-    kSwitch,      ///< true or false
-    kLayer,       ///< what parse_layer reads
-    kDuration,    ///< what parse_duration reads
+    kText,         ///< any text
+    kWhole,        ///< a whole number in [least, most]
+    kWholeOrAll,   ///< the same, or "all"
+    kWholeOrAuto,  ///< the same, or "auto"
+    kReal,         ///< a finite number between least and most
+    kRates,        ///< what parse_rates reads
+    kChoice,       ///< one of `choices`
+    kSwitch,       ///< true or false
+    kLayer,        ///< what parse_layer reads
+    kDuration,     ///< what parse_duration reads
 };
 
 /// One key. Its value is checked against all that concerns it alone.

@@ -43,6 +43,19 @@ std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& tra
     return Augmenter(config.augmentation, train.raw_shape(), config.training.seed);
 }
 
+bool audits(const Config& config) { return config.run.audit_every != 0; }
+
+AuditOptions audit_options(const Config& config, const BatchPlan& plan, const ParameterLayout& layout) {
+    const ShardCut cut = cut_of(config);
+    const std::size_t batch = plan.batch(0, 0).samples;
+    return {.every = config.run.audit_every.value_or(usual_audit_interval(layout.parameter_count(), batch)),
+            .seed = config.training.seed,
+            .micro_batch = cut.micro_batch,
+            .by_leaf = cut.by_leaf,
+            .windows = audit_windows(config, layout),
+            .repeatable = config.comm.sharding == Sharding::kNone};
+}
+
 /// The configuration's network on these data.
 NetworkSpec network_for(const Config& config, const Dataset& train) {
     NetworkSpec network = config.network;
@@ -82,7 +95,11 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed,
             config.training.order),
       bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
-      reader_(agree(comm, [&] { return SampleReader(*data_.train, bounds_.piece_samples); })),
+      // An audit recomputes what the rank has that owns most.
+      pass_samples_(audits(config)
+                        ? static_cast<std::size_t>(comm.max(static_cast<std::int64_t>(bounds_.piece_samples)))
+                        : bounds_.piece_samples),
+      reader_(agree(comm, [&] { return SampleReader(*data_.train, pass_samples_); })),
       augmenter_(make_augmenter(config, *data_.train)),
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
@@ -91,7 +108,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                agree(comm,
                      [&] {
                          return std::make_unique<NetworkLearner>(spec, config.training.arithmetic,
-                                                                 bounds_.piece_samples);
+                                                                 pass_samples_);
                      }),
                replica_options(config, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
@@ -99,7 +116,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       early_stopping_(config.training.patience),
       gradient_stopping_(config.training.stop_gradient,
                          config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
-      course_(data_.train->classes()) {}
+      course_(data_.train->classes()) {
+    if (audits(config)) audit_.emplace(comm, plan_, layout(), audit_options(config, plan_, layout()));
+}
 
 void Trainer::begin_from(const RunState& state, const FillState& fill) {
     replica_.set_state(config_.training.keep_best && state.best.epoch > 0, fill);
@@ -256,11 +275,8 @@ EpochCommunication Trainer::communication() {
 
 StepResult Trainer::step(const Batch& batch) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
-    const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
-    const ReadSamples read = [&](std::size_t first, std::size_t count) {
-        const auto wanted = indices.subspan(first, count);
-        return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch)
-                          : reader_.read(wanted);
+    const ReadSamples read_own = [&](std::size_t first, std::size_t count) {
+        return read(batch, work.first + first, count);
     };
     ++state_.at.step;
     ++timed_steps_;
@@ -268,11 +284,14 @@ StepResult Trainer::step(const Batch& batch) {
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
     const StepResult result =
-        replica_.step(work, state_.at.step, state_.at.learning_rate, read, meet_faults());
+        audit_ && audit_->due(state_.at.step)
+            ? audited_step(batch, work, read_own)
+            : replica_.step(work, state_.at.step, state_.at.learning_rate, read_own, {meet_faults()});
     if (!result.finite) {
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
+        const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
-                                                  replica_.revisit(work, read, visit);
+                                                  replica_.revisit(work, read_own, visit);
                                               }});
     }
     if (result.gradient_norm) {
@@ -280,6 +299,32 @@ StepResult Trainer::step(const Batch& batch) {
             gradient_stopping_.take(state_.gradient_stopping, *result.gradient_norm);
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
+    return result;
+}
+
+Samples Trainer::read(const Batch& batch, std::size_t first, std::size_t count) {
+    const auto wanted = std::span(order_).subspan(batch.first + first, count);
+    return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch) : reader_.read(wanted);
+}
+
+StepResult Trainer::audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read_own) {
+    const std::size_t step = state_.at.step;
+    const VisitNode faults = meet_faults();
+    const GradientAudit::Compute compute = [&](const AuditedNode& node, GradientSink& sink) {
+        replica_.gradient_of(read(batch, node.first, node.samples), step, node.first, sink);
+    };
+    audit_->begin(step, batch, compute);
+    std::string wrong;
+    StepHooks hooks{.visit = [&](std::size_t layer, const TreePiece::Node& node, std::span<float> gradient) {
+        if (faults) faults(layer, node, gradient);
+        audit_->take(layer, node.leaves, gradient);
+    }};
+    const bool sharded = config_.comm.sharding != Sharding::kNone;
+    if (!sharded) hooks.before_update = [&] { wrong = audit_->conclude(compute); };
+    const StepResult result = replica_.step(work, step, state_.at.learning_rate, read_own, hooks);
+    // Where parameters are sharded the ranks need each other until the step is over.
+    if (sharded && result.finite) wrong = audit_->conclude(compute);
+    if (!wrong.empty()) throw CollectiveError(ExitCode::kReplicasDiffer, wrong);
     return result;
 }
 
