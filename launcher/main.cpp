@@ -30,6 +30,7 @@
 #include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 #include "launcher/run/thread_advice.h"
 #include "launcher/run/version.h"
 
@@ -45,6 +46,7 @@ std::string where_without_mpi() {
 /// first one speaks; the others give it time to, since most launchers end all as soon as one leaves with an
 /// error. Those that are still there then speak as well: perhaps there is no first one.
 int leave_together(const Error& error) {
+    leave_on_termination(static_cast<int>(error.code()));
     if (launched_rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
     report_error(where_without_mpi(), error.what());
     return static_cast<int>(error.code());
@@ -131,20 +133,24 @@ void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>&
 
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
     CommandInput input = line.input;
+    std::optional<RequestSignals> signals;
+    if (line.subcommand->trains) signals.emplace();
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
     if (line.subcommand->computes) check_same_arithmetic(comm);
-    if (line.subcommand->takes_config) {
-        input.options = same_options(comm, line);
+    const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
+    if (configured) {
+        input.options = line.subcommand->takes_run ? options_of_run(comm, input, line.config_flags)
+                                                   : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
-    if (line.subcommand->computes)
-        warn_of_threads(comm, thread_warnings(input, line.subcommand->takes_config));
+    if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
     const int code = line.subcommand->on_ranks(comm, input);
     watchdog.finish();
+    if (code != 0) leave_on_termination(code);
     return code;
 }
 

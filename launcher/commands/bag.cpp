@@ -7,6 +7,7 @@
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -15,6 +16,13 @@ int command_bag(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
     const Prepared prepared = prepare(comm, input.config, input.options);
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .faults = faults,
+                          .ask = RequestSignals::take,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
@@ -23,9 +31,10 @@ int command_bag(Communicator& comm, const CommandInput& input) {
                                      .report_file = "bag.json",
                                      .count = input.config.resampling.bags,
                                      .draw = draw,
+                                     .subcommand = "bag",
                                      .own_seeds = true};
-    const Resampled trained =
-        train_resampled(comm, {input.config, input.options, prepared, {}, faults}, training, progress);
+    const Resampled trained = train_resampled(comm, job, training, progress);
+    if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         const nlohmann::json& report = trained.report;

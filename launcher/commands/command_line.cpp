@@ -44,6 +44,12 @@ constexpr OwnFlag kInject{"inject", "FAULT",
                           false, true};
 
 constexpr std::array kTrainFlags{kInject, kJson};
+constexpr std::array kResumeFlags{
+    OwnFlag{"allow", "NAME",
+            "what may have changed: data, program, or a key that changes bits, which is refused "
+            "otherwise; several times",
+            false, true},
+    kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
@@ -80,18 +86,28 @@ constexpr std::array kSubcommands{
                .help = "train a network; alone or under mpirun",
                .flags = kTrainFlags,
                .takes_config = true,
+               .trains = true,
                .on_ranks = command_train},
+    Subcommand{.name = "resume",
+               .arguments = "RUN_DIR",
+               .help = "go on with a run from its newest good checkpoint, on any number of ranks",
+               .flags = kResumeFlags,
+               .takes_run = true,
+               .trains = true,
+               .on_ranks = command_resume},
     Subcommand{.name = "crossval",
                .arguments = "CONFIG",
                .help = "k-fold cross-validation: train and judge once for every fold",
                .flags = kTrainFlags,
                .takes_config = true,
+               .trains = true,
                .on_ranks = command_crossval},
     Subcommand{.name = "bag",
                .arguments = "CONFIG",
                .help = "train networks on bootstrap samples, for eval and predict to combine",
                .flags = kTrainFlags,
                .takes_config = true,
+               .trains = true,
                .on_ranks = command_bag},
     Subcommand{.name = "eval",
                .arguments = "CONFIG",
@@ -168,7 +184,7 @@ const OwnFlag* find_flag(const Subcommand& subcommand, std::string_view name) {
     std::vector<std::string_view> names{"help"};
     for (const OwnFlag& own : subcommand.flags) names.push_back(own.name);
     std::string nearest = nearest_spelling(name, names);
-    if (nearest.empty() && subcommand.takes_config) nearest = nearest_key(name);
+    if (nearest.empty() && (subcommand.takes_config || subcommand.takes_run)) nearest = nearest_key(name);
     throw ConfigError(fmt::format(
         "unknown flag {} of lockstep {}{}; `lockstep {} --help` lists them", flag, subcommand.name,
         nearest.empty() ? "" : fmt::format(" (did you mean --{}?)", nearest), subcommand.name));
@@ -184,7 +200,7 @@ po::parsed_options parse(const Subcommand& subcommand, const std::vector<std::st
             description.add_options()(flag_name.c_str(), po::value<std::string>());
         }
     }
-    if (subcommand.takes_config) {
+    if (subcommand.takes_config || subcommand.takes_run) {
         for (const OptionSpec& spec : option_table()) {
             description.add_options()(std::string(spec.key).c_str(), po::value<std::string>());
         }
@@ -309,6 +325,7 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "inject") {
         for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
     }
+    if (name == "allow") input.allowed.push_back(value);
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);

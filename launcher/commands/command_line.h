@@ -30,7 +30,9 @@ struct Subcommand {
     std::string_view help;
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags
-    bool computes = true;       ///< with threads, whose number may be worth a warning
+    bool takes_run = false;  ///< the first argument is a run's directory; its configuration's keys are flags
+    bool computes = true;    ///< with threads, whose number may be worth a warning
+    bool trains = false;     ///< signals ask it to stop, or for a checkpoint (requests.h)
     int (*on_ranks)(Communicator& communicator, const CommandInput& input) = nullptr;
     int (*alone)(const CommandInput& input) = nullptr;
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launcher/bench/bench.h"
@@ -40,12 +41,23 @@ struct CommandInput {
     std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
-    ResolvedOptions options;  ///< of the subcommands that take CONFIG: the same on every rank
+    std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
+    // Of a run that goes on, by `resume`:
+    std::string subcommand;            ///< "train", "crossval", "bag"
+    std::vector<std::string> changed;  ///< keys that flags give
+    std::filesystem::path going_on;    ///< its directory; empty: a new run
+
+    ResolvedOptions options;  ///< of the subcommands that take CONFIG or RUN_DIR: the same on every rank
     Config config;
 };
 
 // On every rank of the communicator; each returns the same code on all.
 int command_train(Communicator& communicator, const CommandInput& input);
+int command_resume(Communicator& communicator, const CommandInput& input);
+/// The configuration of the run in input.positional[0], with the flags' values in place of its own; sets
+/// `subcommand`, `changed` and `allowed`. Throws ConfigError and CheckpointError through agree. Collective.
+ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input,
+                               const std::vector<std::pair<std::string, std::string>>& flags);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);

@@ -9,6 +9,7 @@
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -61,12 +62,20 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    const ResampledTraining training{
-        .kind = "fold", .report_file = "crossval.json", .count = folds.size(), .draw = [&](std::size_t i) {
-            return folds[i];
-        }};
-    Resampled trained =
-        train_resampled(comm, {input.config, input.options, prepared, {}, faults}, training, progress);
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .faults = faults,
+                          .ask = RequestSignals::take,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
+    const ResampledTraining training{.kind = "fold",
+                                     .report_file = "crossval.json",
+                                     .count = folds.size(),
+                                     .draw = [&](std::size_t i) { return folds[i]; },
+                                     .subcommand = "crossval"};
+    Resampled trained = train_resampled(comm, job, training, progress);
+    if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
         nlohmann::json& report = trained.report;

@@ -41,7 +41,7 @@ std::string help_text() {
            "\n`lockstep SUBCOMMAND --help` lists its flags and keys; `lockstep --version` says the version.\n"
            "Exit codes: 0 done, 1 internal error, 2 usage, configuration or an output that cannot be\n"
            "written, 3 data, 4 model file, 5 NaN or Inf, 6 hang detected, 7 replicas\n"
-           "differ.\n";
+           "differ, 75 stopped early with a checkpoint: `lockstep resume` goes on.\n";
 }
 
 std::string help_text(const Subcommand& subcommand) {
@@ -51,11 +51,15 @@ std::string help_text(const Subcommand& subcommand) {
         text += flag_line(fmt::format("--{} {}", flag.name, flag.value),
                           fmt::format("{}{}", flag.help, flag.required ? " (required)" : ""));
     }
-    if (!subcommand.takes_config) return text;
+    if (!subcommand.takes_config && !subcommand.takes_run) return text;
     text +=
-        "\nKeys of CONFIG, an INI file. A key `[optimizer] momentum` is also the flag --optimizer.momentum "
-        "and the\n"
-        "variable LOCKSTEP_OPTIMIZER_MOMENTUM; precedence: flag, variable, file, default.\n";
+        subcommand.takes_run
+            ? "\nKeys of the run's configuration, as flags: those that change no bit may change freely, the "
+              "others\nwith --allow KEY. Variables are not read.\n"
+            : "\nKeys of CONFIG, an INI file. A key `[optimizer] momentum` is also the flag "
+              "--optimizer.momentum "
+              "and the\n"
+              "variable LOCKSTEP_OPTIMIZER_MOMENTUM; precedence: flag, variable, file, default.\n";
     std::string_view section;
     for (const OptionSpec& spec : option_table()) {
         const std::string_view of_key = spec.key.substr(0, spec.key.find('.'));

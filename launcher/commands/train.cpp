@@ -6,6 +6,7 @@
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
@@ -14,10 +15,17 @@ int command_train(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
     const Prepared prepared = prepare(comm, input.config, input.options);
-    const FinishedRun run = run_training(comm, {input.config, input.options, prepared, {}, faults}, progress);
-    progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
+    const TrainingJob job{.config = input.config,
+                          .options = input.options,
+                          .prepared = prepared,
+                          .faults = faults,
+                          .ask = RequestSignals::take,
+                          .going_on = input.going_on,
+                          .allowed = input.allowed};
+    const FinishedRun run = run_training(comm, job, progress);
+    if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));
-    return static_cast<int>(ExitCode::kDone);
+    return static_cast<int>(run.exit_code());
 }
 
 }  // namespace lockstep

@@ -63,6 +63,7 @@ class TensorReader {
     [[nodiscard]] static std::uint64_t record_offset();
     [[nodiscard]] std::size_t value_count() const { return value_count_; }
     [[nodiscard]] std::uint64_t values_offset() const { return values_offset_; }
+    [[nodiscard]] std::uint64_t file_bytes() const { return size_; }
     /// The next values.
     void read(std::span<float> values) { read_bytes(std::as_writable_bytes(values)); }
     /// After all values: compares the checksum.

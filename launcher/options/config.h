@@ -18,6 +18,7 @@
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/options/duration.h"
 #include "launcher/options/options.h"
 
 namespace lockstep {
@@ -89,6 +90,8 @@ struct RunConfig {
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
     std::optional<std::size_t>
         audit_every;                      ///< steps between audits; 0: none; not given: as few as cost little
+    Interval checkpoint_every;            ///< none but for a signal where it is never
+    std::size_t checkpoint_keep = 2;      ///< of the newest, besides the best
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 

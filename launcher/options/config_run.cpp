@@ -42,6 +42,8 @@ RunConfig read_run(const ResolvedOptions& options) {
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
             .audit_every = usual_audits ? std::nullopt : std::optional(count(options, "run.audit_every")),
+            .checkpoint_every = parse_interval(options.text("run.checkpoint_every")).value(),
+            .checkpoint_keep = count(options, "run.checkpoint_keep"),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }
 

@@ -28,4 +28,13 @@ std::optional<double> parse_duration(std::string_view text) {
     return std::nullopt;
 }
 
+std::optional<Interval> parse_interval(std::string_view text) {
+    if (const auto steps = parse_number<std::size_t>(text)) return Interval{.steps = *steps};
+    // 1.5 is neither steps nor a time.
+    if (parse_number<double>(text)) return std::nullopt;
+    const std::optional<double> seconds = parse_duration(text);
+    if (!seconds) return std::nullopt;
+    return Interval{.seconds = *seconds};
+}
+
 }  // namespace lockstep

@@ -240,6 +240,18 @@ ResolvedOptions resolve_options(const OptionSources& sources) {
     return {sources.config_file.stem().string(), std::move(options)};
 }
 
+ResolvedOptions with_flags(const ResolvedOptions& options,
+                           const std::vector<std::pair<std::string, std::string>>& flags) {
+    const Given given = from_flags(flags);
+    const std::vector<std::string> environment = process_environment();
+    std::vector<ResolvedOption> all = options.all();
+    for (ResolvedOption& option : all) {
+        std::vector<OptionValue> values = values_of(*find_option(option.key), given, lookup_in(environment));
+        if (!values.empty()) option.values = std::move(values);
+    }
+    return {options.config_name(), std::move(all)};
+}
+
 std::vector<std::string> process_environment() {
     std::vector<std::string> entries;
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) entries.emplace_back(*entry);

@@ -83,6 +83,10 @@ struct OptionSources {
 /// variable), the rule, and the nearest valid spelling. Not collective: reads the file here.
 ResolvedOptions resolve_options(const OptionSources& sources);
 
+/// The options with the flags' values in place of theirs. Throws ConfigError as resolve_options.
+ResolvedOptions with_flags(const ResolvedOptions& options,
+                           const std::vector<std::pair<std::string, std::string>>& flags);
+
 /// The environment of this process as "NAME=value".
 std::vector<std::string> process_environment();
 

@@ -11,4 +11,8 @@ namespace lockstep {
 /// Numbers and switches are JSON's own.
 nlohmann::ordered_json to_json(const ResolvedOptions& options);
 
+/// The inverse: a key that is missing has its default. Throws ConfigError where a value is none of its key,
+/// or the table has no such key.
+ResolvedOptions options_from_json(const std::string& config_name, const nlohmann::ordered_json& json);
+
 }  // namespace lockstep

@@ -63,8 +63,14 @@ const std::string kWeightDecayHelp =
 const std::string kTrustHelp =
     of_rules("trust", "a layer's step, before learning_rate, as a share of the norm of its parameters");
 
+/// What lies at a path is compared where a run goes on, not its name.
 constexpr OptionSpec path(std::string_view key, std::string_view help) {
-    return {.key = key, .help = help, .path = true};
+    return {.key = key, .help = help, .path = true, .free = true};
+}
+
+constexpr OptionSpec free(OptionSpec spec) {
+    spec.free = true;
+    return spec;
 }
 
 const std::array kTable{
@@ -76,7 +82,8 @@ const std::array kTable{
     path("data.dir", "the folder of the files"),
     OptionSpec{.key = "data.prefix",
                .help = "what the names of the four files begin with, as emnist-letters-, where "
-                       "data.dir holds several sets; empty: MNIST's own names, or the only set"},
+                       "data.dir holds several sets; empty: MNIST's own names, or the only set",
+               .free = true},
     OptionSpec{.key = "data.scale",
                .default_text = "auto",
                .help =
@@ -181,9 +188,10 @@ const std::array kTable{
                .most = kMostWhole},
     whole("training.leaf", "32", 1, 1 << 20,
           "samples of a leaf, the unit of work; another value gives other bits"),
-    whole("training.micro_batch", "0", 0, kMostWhole,
-          "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
-          "changes bits; 0: its whole share of the batch"),
+    free(
+        whole("training.micro_batch", "0", 0, kMostWhole,
+              "samples that a rank works on at a time, a multiple of training.leaf: bounds its memory, never "
+              "changes bits; 0: its whole share of the batch")),
     OptionSpec{
         .key = "training.order",
         .kind = kChoice,
@@ -215,8 +223,8 @@ const std::array kTable{
             "which parameters the model holds: the last ones, or those of the best check by training.watch",
         .choices = kKeeps},
     whole("training.seed", "1", 0, kMostSeed, "what first weights and the order of samples are drawn from"),
-    whole("training.threads", "0", 0, 4096,
-          "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set"),
+    free(whole("training.threads", "0", 0, 4096,
+               "threads of each rank; 0: OMP_NUM_THREADS, or 1 where that is not set")),
     OptionSpec{
         .key = "training.arithmetic",
         .kind = kChoice,
@@ -355,7 +363,8 @@ const std::array kTable{
         .default_text = "none",
         .help = "what the ranks divide among themselves instead of each holding all of it; parameters: with "
                 "their gradients and the optimizer's state; never changes bits",
-        .choices = names_of<Sharding>},
+        .choices = names_of<Sharding>,
+        .free = true},
     OptionSpec{.key = "comm.compression",
                .kind = kChoice,
                .default_text = "none",
@@ -376,16 +385,17 @@ const std::array kTable{
                .help = "MiB of gradients that are reduced in one go",
                .least = 0,
                .most = 1 << 20,
-               .above = true},
-    whole("comm.check_every", "100", 0, kMostWhole,
-          "steps between comparisons of the replicas' digests; 0: only at the end"),
+               .above = true,
+               .free = true},
+    free(whole("comm.check_every", "100", 0, kMostWhole,
+               "steps between comparisons of the replicas' digests; 0: only at the end")),
 
     whole("resampling.folds", "10", 2, kMostWhole,
           "crossval: parts of the training set, each judged by once"),
     whole("resampling.bags", "10", 1, 1 << 20,
           "bag: networks, each on a bootstrap sample of the training set"),
-    whole("resampling.groups", "0", 0, kMostWhole,
-          "groups of ranks, each at work on one network at a time; 0: as many as ranks or networks"),
+    free(whole("resampling.groups", "0", 0, kMostWhole,
+               "groups of ranks, each at work on one network at a time; 0: as many as ranks or networks")),
     whole("resampling.seed", "1", 0, kMostSeed, "what folds and bootstrap samples are drawn from"),
 
     path("run.dir", "the run's directory; empty: runs/<configuration>-<date>-<time>"),
@@ -393,11 +403,21 @@ const std::array kTable{
                .kind = kSwitch,
                .default_text = "false",
                .help = "replace the run that run.dir already holds",
-               .choices = kSwitchWords},
-    whole("run.evaluate_every", "1", 0, kMostWhole,
-          "epochs between measurements on the validation and the test set; 0: only at the end"),
-    whole("run.log_every", "100", 0, kMostWhole,
-          "steps between lines of metrics.jsonl; 0: only at the end of an epoch"),
+               .choices = kSwitchWords,
+               .free = true},
+    free(whole("run.evaluate_every", "1", 0, kMostWhole,
+               "epochs between measurements on the validation and the test set; 0: only at the end")),
+    free(whole("run.log_every", "100", 0, kMostWhole,
+               "steps between lines of metrics.jsonl; 0: only at the end of an epoch")),
+    OptionSpec{.key = "run.checkpoint_every",
+               .kind = kInterval,
+               .default_text = "10min",
+               .help =
+                   "checkpoints, from which `lockstep resume` goes on: a number of steps, or a time, as in "
+                   "10min; 0: none but for a signal",
+               .free = true},
+    free(whole("run.checkpoint_keep", "2", 1, kMostWhole,
+               "how many of the newest checkpoints stay, besides the one of the best validation score")),
     OptionSpec{.key = "run.log_gradient",
                .kind = kSwitch,
                .default_text = "false",
@@ -411,13 +431,15 @@ const std::array kTable{
                    "rank alone by other cores, to find a CPU that computes wrongly; auto: 200 or more, for "
                    "less than a hundredth of the time; 0: never",
                .least = 0,
-               .most = kMostWhole},
+               .most = kMostWhole,
+               .free = true},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",
                .help =
                    "several ranks: end a job in which no rank comes further for so long, and say where each "
-                   "of them is; 0: never"},
+                   "of them is; 0: never",
+               .free = true},
 };
 
 }  // namespace

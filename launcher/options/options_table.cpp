@@ -141,6 +141,8 @@ std::string rule_text(const OptionSpec& spec) {
             return "a layer";
         case kDuration:
             return "a length of time from 0 to a year, as in 300, 90s, 5min or 1h";
+        case kInterval:
+            return "a whole number of steps, or a length of time with its unit, as in 500, 90s, 5min or 1h";
     }
     return "";
 }
@@ -172,6 +174,8 @@ std::string fault_of(const OptionSpec& spec, const std::string& text) {
             }
         case kDuration:
             return parse_duration(text) ? "" : fmt::format("must be {}", rule_text(spec));
+        case kInterval:
+            return parse_interval(text) ? "" : fmt::format("must be {}", rule_text(spec));
     }
     return "";
 }

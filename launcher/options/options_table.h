@@ -21,6 +21,7 @@ enum class OptionKind {
     kSwitch,       ///< true or false
     kLayer,        ///< what parse_layer reads
     kDuration,     ///< what parse_duration reads
+    kInterval,     ///< a whole number of steps, or what parse_duration reads where it has a unit
 };
 
 /// One key. Its value is checked against all that concerns it alone.
@@ -37,6 +38,7 @@ struct OptionSpec {
     bool required = false;         ///< has no default
     bool repeated = false;         ///< may be given several times, in order
     bool path = false;             ///< text that names a file or folder: ~ and $NAME are expanded
+    bool free = false;             ///< changes no bit of what is trained: may be another when a run goes on
     std::string_view unless = {};  ///< a required key is not, where this one is given
 };
 

@@ -1,8 +1,10 @@
 #include "launcher/run/job.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -15,6 +17,7 @@
 #include "core/base/threads.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
+#include "launcher/run/requests.h"
 
 namespace lockstep {
 
@@ -53,7 +56,9 @@ void report_error(const std::string& where, const std::string& message) noexcept
     }
 }
 
-int guarded(const Communicator& comm, const std::function<int()>& action) {
+namespace {
+
+int code_of(const Communicator& comm, const std::function<int()>& action) {
     try {
         return action();
     } catch (const CollectiveError& error) {
@@ -66,6 +71,19 @@ int guarded(const Communicator& comm, const std::function<int()>& action) {
     } catch (const std::exception& error) {
         end_job(comm, fmt::format("internal error: {}; please report it", error.what()), ExitCode::kInternal);
     }
+}
+
+}  // namespace
+
+int guarded(const Communicator& comm, const std::function<int()>& action) {
+    const int code = code_of(comm, action);
+    if (code == 0) return 0;
+    leave_on_termination(code);
+    if (RequestSignals::is_terminated()) {
+        std::fflush(nullptr);
+        _exit(code);
+    }
+    return code;
 }
 
 int run_job(int argc, char** argv, const std::function<void(const Communicator& comm)>& work) {

@@ -13,7 +13,8 @@ namespace lockstep {
 void report_error(const std::string& where, const std::string& message) noexcept;
 
 /// What `action` returns, or the exit code of what it threw, said once. With an error that is one rank's own
-/// the whole job ends here, since the other ranks may wait for it.
+/// the whole job ends here, since the other ranks may wait for it. So does the process where the code is not
+/// 0 and the launcher may be ending the job, whose MPI_Finalize would never return.
 int guarded(const Communicator& comm, const std::function<int()>& action);
 
 /// The whole of a program's main: MPI, the ranks, the contract's floating-point mode, and `work` on each

@@ -51,8 +51,10 @@ void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& o
         refuse(
             is_there(dir / kModelFile)
                 ? "already holds a run, with its model; name another directory, or give --run.overwrite true"
-                : "already holds a run, but no model of it: it was interrupted, or goes on elsewhere; name "
-                  "another directory, or give --run.overwrite true, which loses nothing but its log");
+                : fmt::format("already holds a run, but no model of it: it was interrupted, or goes on "
+                              "elsewhere; go on with it by `lockstep resume {}`, name another directory, or "
+                              "give --run.overwrite true, which loses it",
+                              dir.string()));
     }
     for (const std::string_view name : kRunFiles) {
         std::error_code ignored;
@@ -65,9 +67,11 @@ void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& o
             refuse(
                 fmt::format("this run reads {} in it, and would replace it; name another directory", name));
     }
-    if (is_there(dir / kUnfinished) && !fs::is_directory(dir / kUnfinished))
-        refuse(
-            fmt::format("{} in it is a file, where the run would make a folder; move it away", kUnfinished));
+    for (const std::string_view folder : {kUnfinished, kCheckpoints}) {
+        if (is_there(dir / folder) && !fs::is_directory(dir / folder))
+            refuse(
+                fmt::format("{} in it is a file, where the run would make a folder; move it away", folder));
+    }
 }
 
 /// False where there is nothing of that name yet. Throws for what can be no directory.
@@ -90,6 +94,10 @@ bool is_made(const fs::path& dir, const ResolvedOptions& options) {
 bool is_there(const fs::path& path) noexcept {
     struct ::stat status {};
     return ::stat(path.c_str(), &status) == 0;
+}
+
+fs::path files_of_run(const fs::path& dir) {
+    return is_there(dir / kUnfinished / kRunFile) ? dir / kUnfinished : dir;
 }
 
 std::filesystem::path member_dir(const std::filesystem::path& dir, const std::string& kind,
@@ -115,12 +123,12 @@ RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
     try {
         if (config.run.dir.empty()) {
             make_unnamed(config, now);
-            lock(options);
+            lock(path_.string());
         } else {
             path_ = config.run.dir;
             static_cast<void>(is_made(path_, options));
             do make_folders(path_);
-            while (!lock(options));
+            while (!lock(options.place("run.dir")));
             // Looked at under the lock: a run that goes on there is named as that, and one that has just
             // ended is seen.
             check_run_dir(path_, config.run.overwrite, options);
@@ -130,6 +138,16 @@ RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
         throw;
     }
     files_ = is_there(path_ / kModelFile) ? path_ / kUnfinished : path_;
+}
+
+RunDirectory RunDirectory::of_run(const fs::path& dir) {
+    RunDirectory directory;
+    directory.path_ = dir;
+    directory.files_ = files_of_run(dir);
+    directory.kept_ = true;
+    while (!directory.lock(dir.string())) {
+    }
+    return directory;
 }
 
 RunDirectory::RunDirectory(RunDirectory&& other) noexcept
@@ -168,7 +186,7 @@ void RunDirectory::make_folders(const fs::path& path) {
     }
 }
 
-bool RunDirectory::lock(const ResolvedOptions& options) {
+bool RunDirectory::lock(const std::string& place) {
     const int file = ::open(lock_path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (file < 0 && errno == ENOENT) return false;
     if (file < 0) {
@@ -182,7 +200,7 @@ bool RunDirectory::lock(const ResolvedOptions& options) {
         throw ConfigError(
             fmt::format("{}: already holds a run, which goes on: {} is writing there; name another "
                         "directory, or wait for its end",
-                        options.place("run.dir"),
+                        place,
                         length > 0 ? std::string(holder.data(), static_cast<std::size_t>(length))
                                    : "a process that has just begun"));
     }
@@ -204,13 +222,23 @@ bool RunDirectory::lock(const ResolvedOptions& options) {
 
 void RunDirectory::clear() {
     if (files_ != path_) make_folders(files_);
-    for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
+    remove_files();
     cleared_ = true;
+}
+
+void RunDirectory::remove_files() noexcept {
+    for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
+    std::error_code ignored;
+    fs::remove_all(files_ / kCheckpoints, ignored);
 }
 
 void RunDirectory::publish() {
     if (files_ == path_) return;
-    for (const std::string_view name : kRunFiles) {
+    std::error_code ignored;
+    fs::remove_all(path_ / kCheckpoints, ignored);
+    std::vector<std::string_view> names(kRunFiles.begin(), kRunFiles.end());
+    if (is_there(files_ / kCheckpoints)) names.push_back(kCheckpoints);
+    for (const std::string_view name : names) {
         if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
         throw CheckpointError(
             fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
@@ -222,9 +250,7 @@ void RunDirectory::publish() {
 }
 
 void RunDirectory::release() noexcept {
-    if (cleared_ && !kept_) {
-        for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
-    }
+    if (cleared_ && !kept_) remove_files();
     if (lock_ >= 0) {
         // Removed while the lock is held, so that it is not another run's.
         ::unlink(lock_path().c_str());

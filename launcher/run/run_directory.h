@@ -17,8 +17,14 @@ namespace lockstep {
 
 inline constexpr std::string_view kRunFile = "run.json";
 inline constexpr std::string_view kModelFile = "model.lockstep";
-inline constexpr std::array<std::string_view, 4> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
-                                                           kModelFile};
+inline constexpr std::string_view kResultFile = "result.json";
+inline constexpr std::array<std::string_view, 5> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
+                                                           kResultFile, kModelFile};
+inline constexpr std::string_view kCheckpoints = "checkpoints";  ///< a folder
+
+/// Where the files of the run in `dir` are: there, or in `unfinished` below it, where an older run has
+/// stayed.
+std::filesystem::path files_of_run(const std::filesystem::path& dir);
 
 /// Whether there is something of that name, a link's target counting. Never throws: what the system refuses
 /// to look at counts as missing, and is named where it is opened.
@@ -46,6 +52,9 @@ class RunDirectory {
     /// the directory, and where it cannot be made or written.
     RunDirectory(const Config& config, const ResolvedOptions& options,
                  std::chrono::system_clock::time_point now);
+    /// The directory of a run that goes on. Throws ConfigError where another process holds it, and where it
+    /// cannot be written.
+    static RunDirectory of_run(const std::filesystem::path& dir);
     ~RunDirectory();
     RunDirectory(RunDirectory&& other) noexcept;
     RunDirectory(const RunDirectory&) = delete;
@@ -64,11 +73,13 @@ class RunDirectory {
     void publish();
 
   private:
+    RunDirectory() = default;
     void make_unnamed(const Config& config, std::chrono::system_clock::time_point now);
-    void make_named(const ResolvedOptions& options);
     void make_folders(const std::filesystem::path& path);
     /// False where the directory was removed meanwhile, by a run that had made it and then failed.
-    bool lock(const ResolvedOptions& options);
+    /// `place`: how messages name the directory.
+    bool lock(const std::string& place);
+    void remove_files() noexcept;
     void release() noexcept;
     [[nodiscard]] std::filesystem::path lock_path() const { return path_ / ".lock"; }
 

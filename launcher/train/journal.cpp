@@ -45,8 +45,24 @@ std::string to_string(Ending::Reason reason) {
 }
 
 Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
-    : progress_(progress), log_(std::move(log)), log_every_(log_every) {
-    if (log_) log_->write(metrics("start", {}));
+    : progress_(progress), log_(std::move(log)), log_every_(log_every) {}
+
+void Journal::begin(std::size_t ranks) {
+    if (!log_) return;
+    Metrics line = metrics("start", {});
+    line.ranks = ranks;
+    log_->write(line);
+}
+
+void Journal::go_on(const RunPosition& at, const Times& before, std::size_t ranks_before, std::size_t ranks) {
+    before_ = before;
+    progress_.line(fmt::format("goes on after step {} (epoch {}), on {} rank{}; it was on {}", at.step,
+                               at.epoch, ranks, ranks == 1 ? "" : "s", ranks_before));
+    if (!log_) return;
+    Metrics line = metrics("resume", at);
+    line.ranks = ranks;
+    line.ranks_before = ranks_before;
+    log_->write(line);
 }
 
 Metrics Journal::metrics(const char* event, const RunPosition& at) const {
@@ -58,8 +74,8 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
     metrics.seconds = seconds();
     if (at.step > 0) metrics.learning_rate = at.learning_rate;
     if (const std::size_t samples = samples_until(at); samples > 0) {
-        metrics.training_seconds = training_seconds();
-        metrics.samples_per_second = static_cast<double>(samples) / *metrics.training_seconds;
+        metrics.training_seconds = times().training;
+        metrics.samples_per_second = static_cast<double>(samples) / training_seconds();
     }
     return metrics;
 }
@@ -124,6 +140,17 @@ void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
     progress_.line(fmt::format("training.{} stopped the run in epoch {}, after step {}",
                                reason == Ending::kPatience ? "patience" : "stop_gradient", at.epoch,
                                at.step));
+}
+
+void Journal::checkpoint(const RunPosition& at, double stalled_seconds) {
+    if (!log_) return;
+    Metrics line = metrics("checkpoint", at);
+    line.stalled_seconds = stalled_seconds;
+    log_->write(line);
+}
+
+void Journal::stopped_as_asked(const RunPosition& at) {
+    if (log_) log_->write(metrics("stop", at));
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {

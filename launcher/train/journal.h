@@ -55,6 +55,16 @@ class Journal {
     /// starts here. `log_every`: steps between lines of metrics.jsonl, 0 for none within an epoch.
     explicit Journal(Progress progress, std::optional<RunLog> log = std::nullopt, std::size_t log_every = 0);
 
+    /// Seconds of all, and of the steps alone.
+    struct Times {
+        double all = 0.0;
+        double training = 0.0;
+    };
+    /// The first line: of a run that begins, on so many ranks, or goes on where one on others has been for so
+    /// long.
+    void begin(std::size_t ranks);
+    void go_on(const RunPosition& at, const Times& before, std::size_t ranks_before, std::size_t ranks);
+
     /// Steps are taken between these two calls, and nothing else: samples_per_second goes by this time.
     void training_begins(const RunPosition& at);
     void training_ends();
@@ -64,12 +74,16 @@ class Journal {
               std::size_t step_in_epoch, std::size_t steps_in_epoch);
     void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
                std::optional<double> gradient_norm);
+    /// It will go on another time.
+    void stopped_as_asked(const RunPosition& at);
     /// Says that the run ends before its limit.
     void stopped(const RunPosition& at, Ending::Reason reason);
     /// `scores` are those of epoch `model_epoch`, whose parameters the model has. `concern`: what went wrong
     /// with the training, also told to the user; "" where nothing did.
     void end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,
              const std::string& concern);
+    /// A checkpoint is on its way, for whose copy the training has waited so long.
+    void checkpoint(const RunPosition& at, double stalled_seconds);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);
     void warn(const std::string& text);
@@ -80,10 +94,14 @@ class Journal {
     [[nodiscard]] std::size_t samples_until(const RunPosition& at) const {
         return at.samples - samples_before_.value_or(at.samples);
     }
-    [[nodiscard]] double seconds() const { return watch_.seconds(); }
-    /// The model is written: see RunLog::publish. On the rank that has a log.
-    void publish() { log_->publish(); }
-    /// Of those between training_begins and training_ends.
+    [[nodiscard]] double seconds() const { return before_.all + watch_.seconds(); }
+    [[nodiscard]] Times times() const { return {seconds(), before_.training + training_seconds()}; }
+    /// The model is written: see RunLog::publish. `result`: result.json. On the rank that has a log.
+    void publish(const nlohmann::json& result) {
+        log_->write_result(result);
+        log_->publish();
+    }
+    /// Of those between training_begins and training_ends, of this run's or, where it goes on, of since.
     [[nodiscard]] double training_seconds() const {
         return training_seconds_ + (steps_watch_ ? steps_watch_->seconds() : 0.0);
     }
@@ -96,6 +114,7 @@ class Journal {
     std::optional<RunLog> log_;
     std::size_t log_every_;
     Stopwatch watch_;
+    Times before_;
     std::optional<Stopwatch> steps_watch_;       // while steps are taken
     double training_seconds_ = 0.0;              // of those before
     std::optional<std::size_t> samples_before_;  // the first of them

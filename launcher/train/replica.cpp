@@ -75,7 +75,7 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 }
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
-                         const ReadSamples& read, const StepHooks& hooks) {
+                         const ReadSamples& read, RunRequests asked, const StepHooks& hooks) {
     PhaseClock clock(seconds_);
     const float mean_factor = learner_->mean_factor(work.batch_samples);
     draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
@@ -95,7 +95,7 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     }
     // The errors' sum travels while the last piece's gradients are computed. With sharding these may change
     // parameters, so there it comes first, and a step whose error is not finite ends before it has begun.
-    metrics_sum_.start(work.shard, options_.leaf, std::span(metrics_).first(work.shard.samples));
+    metrics_sum_.start(work.shard, options_.leaf, std::span(metrics_).first(work.shard.samples), asked);
     const auto finite = [this] {
         report_place(Place::kMetrics);
         return std::isfinite(metrics_sum_.finish().loss);
@@ -104,7 +104,10 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     clock.lap(&StepSeconds::communication_exposed);
     if (begun) backward(work, work.pieces.back(), samples);
     clock.lap(&StepSeconds::backward);
-    StepResult result{.finite = finite(), .metrics = metrics_sum_.finish(), .gradient_norm = std::nullopt};
+    StepResult result{.finite = finite(),
+                      .metrics = metrics_sum_.finish(),
+                      .gradient_norm = std::nullopt,
+                      .asked = metrics_sum_.asked()};
     clock.lap(&StepSeconds::communication_exposed);
     if (result.finite) {
         if (hooks.before_update) hooks.before_update();
@@ -228,10 +231,6 @@ std::vector<StateArray> Replica::state_arrays() {
         }
     }
     return arrays;
-}
-
-void Replica::visit_state(const VisitState& visit) {
-    visit_arrays(comm_, state_arrays(), layout().arena_size(), visit);
 }
 
 void Replica::set_state(bool with_best, const FillState& fill) {

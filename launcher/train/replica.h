@@ -15,6 +15,8 @@
 #include "core/training/error_feedback.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/recovery/state_arrays.h"
+#include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
 #include "launcher/train/gradient_collector.h"
@@ -22,7 +24,6 @@
 #include "launcher/train/overlap.h"
 #include "launcher/train/parameter_store.h"
 #include "launcher/train/shard_work.h"
-#include "launcher/train/state_arrays.h"
 
 namespace lockstep {
 
@@ -56,6 +57,7 @@ struct StepResult {
     /// ‖mean gradient‖ of the batch over all parameters: of the loss alone, before L2. With
     /// options.gradient_norms.
     std::optional<double> gradient_norm;
+    RunRequests asked;  ///< by all ranks together
 };
 
 class Replica {
@@ -66,9 +68,9 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. Collective.
+    /// dropout draws by it. What this rank asks for reaches the others with it. Collective.
     StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
-                    const StepHooks& hooks = {});
+                    RunRequests asked = {}, const StepHooks& hooks = {});
 
     /// The gradient of any samples of a batch, the first at place `first` of it, as one node of the leaf tree
     /// has it in step `number`, by the parameters as they are: into `sink`. At most as many samples as
@@ -97,11 +99,11 @@ class Replica {
     void keep();
     void restore();
 
-    /// Visits, between steps, the arrays that the bits of later ones depend on (state_arrays.h):
-    /// "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms; "best parameters"
-    /// after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with Compression::kTopK.
-    /// Collective.
-    void visit_state(const VisitState& visit);
+    /// What this rank holds, between steps, of the arrays that the bits of later ones depend on, the same
+    /// names on all ranks: "parameters"; "optimizer 0", …; "gradient of the epoch" with options.epoch_norms;
+    /// "best parameters" after keep(); "kept back of leaf 0", …, all leaves of a whole batch, with
+    /// Compression::kTopK. Collective.
+    std::vector<StateArray> state_arrays();
     /// The inverse: afterwards the replica's next step is that of the one whose state `fill` sets, whatever
     /// its sharding and however many ranks it has. `with_best`: that had "best parameters". Throws
     /// CheckpointError, on all ranks alike, where it is not a state of such a replica. Collective.
@@ -124,8 +126,6 @@ class Replica {
   private:
     std::unique_ptr<ParameterStore> make_store();
     [[nodiscard]] std::optional<ErrorFeedback> make_feedback() const;
-    /// What this rank holds of each; the same names on all ranks.
-    [[nodiscard]] std::vector<StateArray> state_arrays();
     /// Makes kept_, where there is none.
     void make_room_for_best();
     void forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples);

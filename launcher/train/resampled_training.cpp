@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
 
@@ -35,11 +38,51 @@ void refuse_splits(const TrainingJob& job) {
                     job.options.place("data.split")));
 }
 
+RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const ResampledTraining& training) {
+    RunFacts facts;
+    facts.subcommand = training.subcommand;
+    facts.ranks = comm.size();
+    facts.hosts = comm.hosts();
+    facts.threads = job.config.training.threads;
+    return facts;
+}
+
+/// What train printed of a network that is finished, on every rank of its group; null where it is not, or
+/// none of them is to be kept. Collective.
+nlohmann::json finished_member(const Communicator& ranks, const TrainingJob& job,
+                               const std::filesystem::path& dir) {
+    std::string text = agree(ranks, [&]() -> std::string {
+        const bool kept = !job.going_on.empty() && files_of_run(dir) == dir && is_there(dir / kModelFile);
+        if (ranks.rank() != 0 || !kept) return "";
+        std::ifstream input(dir / kResultFile, std::ios::binary);
+        return {std::istreambuf_iterator<char>(input), {}};
+    });
+    ranks.broadcast(text, 0);
+    return nlohmann::json::accept(text) ? nlohmann::json::parse(text) : nlohmann::json();
+}
+
+/// A network's own job.
+TrainingJob member_job(const Communicator& ranks, const TrainingJob& job, const Config& config,
+                       const Prepared& prepared, const std::string& name) {
+    TrainingJob member{.config = config,
+                       .options = job.options,
+                       .prepared = prepared,
+                       .member = name,
+                       .faults = job.faults,
+                       .ask = job.ask,
+                       .allowed = job.allowed};
+    const bool begun =
+        !job.going_on.empty() && ranks.rank() == 0 && is_there(files_of_run(config.run.dir) / kRunFile);
+    if (ranks.any(begun)) member.going_on = config.run.dir;
+    return member;
+}
+
 /// The directory of them all, on rank 0. What would stop a later network is refused now.
 std::optional<RunDirectory> make_directory(const Communicator& comm, const TrainingJob& job,
                                            const ResampledTraining& training) {
     return agree(comm, [&]() -> std::optional<RunDirectory> {
         if (comm.rank() != 0) return std::nullopt;
+        if (!job.going_on.empty()) return RunDirectory::of_run(job.going_on);
         const auto now = std::chrono::system_clock::now();
         RunDirectory directory(job.config, job.options, now);
         std::error_code ignored;
@@ -52,6 +95,11 @@ std::optional<RunDirectory> make_directory(const Communicator& comm, const Train
             config.run.dir = member_dir(directory.path(), training.kind, number);
             choose_run_dir(config, job.options, now);
         }
+        // For the members' directories to be known as those of one run, which can go on.
+        AtomicFile record(directory.path() / kRunFile, ExitCode::kUsage);
+        record.write(json_text(run_record(job.options, facts_of(comm, job, training)), 2) + "\n");
+        record.commit();
+        directory.keep();
         return directory;
     });
 }
@@ -78,7 +126,7 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
         refuse_splits(job);
         return group_count(comm, job, training.count);
     });
-    Resampled trained{{}, make_directory(comm, job, training)};
+    Resampled trained{false, {}, make_directory(comm, job, training)};
     std::string shared = trained.directory ? trained.directory->path().string() : "";
     comm.broadcast(shared, 0);
     const std::filesystem::path dir = shared;
@@ -90,21 +138,28 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
     const Communicator ranks = comm.split(group);
     nlohmann::json finished = nlohmann::json::array();
     agree_among_groups(comm, ranks, [&] {
-        for (std::size_t i = group; i < training.count; i += groups) {
+        for (std::size_t i = group; i < training.count && !trained.is_stopped; i += groups) {
             const std::string name = fmt::format("{} {} of {}", training.kind, i + 1, training.count);
             const Prepared member = agree(ranks, [&] { return prepare_member(job, training.draw(i), name); });
             Config config = job.config;
             config.run.dir = member_dir(dir, training.kind, i + 1);
             if (training.own_seeds) config.training.seed += i;
             progress.line(name);
-            const FinishedRun run =
-                run_training(ranks, {config, job.options, member, name, job.faults}, progress);
-            if (ranks.rank() != 0) continue;
-            finished.push_back(to_json(run));
-            finished.back()["number"] = i + 1;
+            nlohmann::json result = finished_member(ranks, job, config.run.dir);
+            if (result.is_null()) {
+                const FinishedRun run =
+                    run_training(ranks, member_job(ranks, job, config, member, name), progress);
+                trained.is_stopped = run.is_stopped;
+                result = to_json(run);
+            }
+            if (ranks.rank() != 0 || trained.is_stopped) continue;
+            result["number"] = i + 1;
+            finished.push_back(std::move(result));
         }
         report_place(Place::kGroups);
     });
+    trained.is_stopped = comm.any(trained.is_stopped);
+    if (trained.is_stopped) return trained;
     std::vector<nlohmann::json> networks(training.count);
     // CBOR takes the names of files as they are, which JSON does not where they are no UTF-8.
     std::string own;

@@ -20,12 +20,14 @@ struct ResampledTraining {
     std::string report_file;  ///< in the directory of them all, published at the end
     std::size_t count = 0;    ///< of networks
     std::function<Resample(std::size_t)> draw;  ///< of network i < count; called on every rank of its group
+    std::string subcommand;                     ///< "crossval", "bag"
     bool own_seeds = false;  ///< network i is trained with training.seed + i; else all with training.seed
 };
 
 /// What comes of it, on rank 0.
 struct Resampled {
-    nlohmann::json report;  ///< {"run_dir", "networks": [what train prints of each, with its number]}
+    bool is_stopped = false;  ///< as asked, on every rank: networks are missing, so there is no report
+    nlohmann::json report;    ///< {"run_dir", "networks": [what train prints of each, with its number]}
     std::optional<RunDirectory> directory;  ///< of them all, held until the report is published
 };
 

@@ -1,23 +1,16 @@
 #include "launcher/train/run_log.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <ctime>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "comm/mpi_runtime.h"
-#include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/error.h"
 #include "launcher/files/atomic_file.h"
-#include "launcher/options/options_json.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/version.h"
 
 namespace lockstep {
 
@@ -25,43 +18,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string local_time(std::chrono::system_clock::time_point time, const char* format) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm fields{};
-    localtime_r(&seconds, &fields);
-    std::array<char, 64> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), format, &fields)};
-}
+constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr const char* kLedgerFile = "ledger.jsonl";
 
-Json run_json(const ResolvedOptions& options, const RunFacts& facts) {
-    Json json{{"lockstep", kVersion},
-              {"build_type", kBuildType},
-              {"compiler", compiler()},
-              {"mpi_library", MpiRuntime::library_version()},
-              {"started", local_time(std::chrono::system_clock::now(), "%Y-%m-%dT%H:%M:%S%z")},
-              {"ranks", facts.ranks},
-              {"threads", facts.threads},
-              {"hosts", facts.hosts},
-              {"instruction_set", name(instruction_set())},
-              {"cpu_model", cpu_model()},
-              {"train_data", {{"description", facts.train_data}, {"digest", facts.train_digest}}},
-              {"test_data", {{"description", facts.test_data}, {"digest", facts.test_digest}}},
-              {"parameters", facts.parameter_count},
-              {"steps_per_epoch", facts.steps_per_epoch},
-              {"promise_kept", facts.promise_kept},
-              {"configuration", options.config_name()},
-              {"options", to_json(options)}};
-    json["inputs"] = {{"count", facts.inputs}};
-    if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
-    if (!facts.member.empty()) {
-        json["member"] = facts.member;
-        json["seed"] = facts.seed;
+/// The lines of a log of steps up to `step`; the last line of a killed run may be half a one.
+std::string lines_until(const std::filesystem::path& path, std::size_t step) {
+    std::ifstream input(path, std::ios::binary);
+    std::string kept;
+    for (std::string line; std::getline(input, line);) {
+        const Json json = Json::parse(line, nullptr, false);
+        if (json.is_discarded() || !json.is_object() || json.value("step", step + 1) > step) continue;
+        if (json.value("event", "") == "end") continue;
+        kept += line + "\n";
     }
-    if (!facts.validation_data.empty()) {
-        json["validation_data"] = {{"description", facts.validation_data},
-                                   {"digest", facts.validation_digest}};
-    }
-    return json;
+    return kept;
 }
 
 /// A flushed line, or an error: a log that silently loses lines is none.
@@ -98,6 +68,9 @@ std::string to_json_line(const Metrics& metrics) {
     add("validation_accuracy", metrics.validation_accuracy);
     add("test_loss", metrics.test_loss);
     add("test_accuracy", metrics.test_accuracy);
+    if (metrics.ranks) json["ranks"] = *metrics.ranks;
+    if (metrics.ranks_before) json["ranks_before"] = *metrics.ranks_before;
+    add("stalled_seconds", metrics.stalled_seconds);
     if (!metrics.stopped_by.empty()) json["stopped_by"] = metrics.stopped_by;
     if (metrics.best_epoch) json["best_epoch"] = *metrics.best_epoch;
     if (metrics.model_epoch) json["model_epoch"] = *metrics.model_epoch;
@@ -105,31 +78,54 @@ std::string to_json_line(const Metrics& metrics) {
     return json.dump();
 }
 
-RunLog::RunLog(RunDirectory dir, const ResolvedOptions& options, const RunFacts& facts)
-    : dir_(std::move(dir)) {
+RunLog::RunLog(RunDirectory dir, const Json& record) : dir_(std::move(dir)) {
     dir_.clear();
-    const auto open = [&](const char* file) {
-        std::FILE* stream = std::fopen((files() / file).c_str(), "we");
+    open("we");
+    write_record(record);
+    dir_.keep();
+}
+
+RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step) : dir_(std::move(dir)) {
+    for (const char* file : {kMetricsFile, kLedgerFile}) {
+        AtomicFile kept(files() / file, ExitCode::kUsage);
+        kept.write(lines_until(files() / file, step));
+        kept.commit();
+    }
+    open("ae");
+    write_record(record);
+}
+
+void RunLog::open(const char* mode) {
+    const auto open_file = [&](const char* file) {
+        std::FILE* stream = std::fopen((files() / file).c_str(), mode);
         if (stream == nullptr) {
             throw ConfigError(fmt::format("cannot write {}: {}; choose another run.dir",
                                           (files() / file).string(), std::strerror(errno)));
         }
         return File(stream);
     };
-    metrics_ = open("metrics.jsonl");
-    ledger_ = open("ledger.jsonl");
+    metrics_ = open_file(kMetricsFile);
+    ledger_ = open_file(kLedgerFile);
+}
+
+void RunLog::write_record(const Json& record) const {
     AtomicFile file(files() / kRunFile, ExitCode::kUsage);
-    file.write(json_text(run_json(options, facts), 2) + "\n");
+    file.write(json_text(record, 2) + "\n");
     file.commit();
-    dir_.keep();
+}
+
+void RunLog::write_result(const nlohmann::json& result) {
+    AtomicFile file(files() / kResultFile);
+    file.write(json_text(result, 2) + "\n");
+    file.commit();
 }
 
 void RunLog::write(const Metrics& metrics) {
-    write_line(metrics_.get(), files() / "metrics.jsonl", to_json_line(metrics));
+    write_line(metrics_.get(), files() / kMetricsFile, to_json_line(metrics));
 }
 
 void RunLog::write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex) {
-    write_line(ledger_.get(), files() / "ledger.jsonl",
+    write_line(ledger_.get(), files() / kLedgerFile,
                Json{{"epoch", epoch}, {"step", step}, {"digest", digest_hex}}.dump());
 }
 

@@ -1,4 +1,5 @@
-// A run's directory and what is logged there: run.json, metrics.jsonl, ledger.jsonl. Rank 0 alone holds one.
+// A run's directory and what is logged there: run.json, metrics.jsonl, ledger.jsonl, result.json. Rank 0
+// alone holds one.
 #pragma once
 
 #include <cstddef>
@@ -6,39 +7,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "launcher/options/options.h"
 #include "launcher/run/run_directory.h"
 
 namespace lockstep {
 
-/// What run.json says besides the resolved configuration. The fields every build knows are added by RunLog:
-/// lockstep's version, compiler, MPI library, instruction set, CPU model.
-struct RunFacts {
-    std::string member;      ///< which of several networks of the configuration; "": the only one
-    std::uint64_t seed = 1;  ///< which it is drawn from, where there are several
-    std::size_t ranks = 1;
-    std::vector<std::string> hosts;  ///< (ranks)
-    std::size_t threads = 1;         ///< per rank
-    std::string train_data;          ///< Dataset::description()
-    std::string validation_data;     ///< "" where there is none
-    std::string test_data;
-    std::string train_digest;  ///< 32 hex digits of what was read, or "" where nothing computes it
-    std::string validation_digest;
-    std::string test_digest;
-    std::size_t inputs = 0;              ///< of a sample, before preprocessing
-    std::optional<float> input_divisor;  ///< Dataset::input_divisor()
-    std::size_t parameter_count = 0;
-    std::size_t steps_per_epoch = 0;
-    bool promise_kept = true;  ///< false with comm.reduction = mpi
-};
-
 /// One line of metrics.jsonl; what was not measured is left out.
 struct Metrics {
-    std::string event;  ///< "start", "step", "epoch", "end"
+    std::string event;  ///< "start", "resume", "step", "epoch", "checkpoint", "stop", "end"
     std::uint64_t epoch = 0;
     std::uint64_t step = 0;
     std::uint64_t samples = 0;                 ///< trained on since the start
@@ -58,8 +38,11 @@ struct Metrics {
     std::optional<double> validation_accuracy;
     std::optional<double> test_loss;
     std::optional<double> test_accuracy;
-    std::string stopped_by;                   ///< of the end: "limit", "patience", "gradient"
-    std::optional<std::uint64_t> best_epoch;  ///< of the end: with the best score of the validation part
+    std::optional<std::uint64_t> ranks;         ///< of the start and of each time the run goes on
+    std::optional<std::uint64_t> ranks_before;  ///< of the latter: those it had
+    std::optional<double> stalled_seconds;      ///< of a checkpoint: for which the training waited
+    std::string stopped_by;                     ///< of the end: "limit", "patience", "gradient"
+    std::optional<std::uint64_t> best_epoch;    ///< of the end: with the best score of the validation part
     std::optional<std::uint64_t>
         model_epoch;      ///< of the end: which epoch the losses, the accuracies and the model are from
     std::string warning;  ///< of the end: what went wrong with the training; "": nothing
@@ -71,9 +54,12 @@ std::string to_json_line(const Metrics& metrics);
 /// The files of a run directory. Every line is flushed as it is written, so that a killed run keeps its log.
 class RunLog {
   public:
-    /// Makes run.json and the empty logs. Call it after everything that can be refused has been checked.
-    /// Throws ConfigError where they cannot be written, and then leaves nothing behind.
-    RunLog(RunDirectory dir, const ResolvedOptions& options, const RunFacts& facts);
+    /// Makes run.json of `record` and the empty logs. Call it after everything that can be refused has been
+    /// checked. Throws ConfigError where they cannot be written, and then leaves nothing behind.
+    RunLog(RunDirectory dir, const nlohmann::ordered_json& record);
+    /// Goes on with the logs behind the lines of steps up to `step`: later ones are of steps that are lost.
+    /// Throws ConfigError.
+    RunLog(RunDirectory dir, const nlohmann::ordered_json& record, std::size_t step);
 
     [[nodiscard]] const std::filesystem::path& dir() const { return dir_.path(); }
     /// Where this run's files are: in dir(), or below it until publish() where they are to replace an older
@@ -87,7 +73,12 @@ class RunLog {
     /// {"step": …, "epoch": …, "digest": "…"} with the parameters' digest after that step.
     void write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex);
 
+    /// Writes result.json: what train prints with --json. Throws CheckpointError.
+    void write_result(const nlohmann::json& result);
+
   private:
+    void open(const char* mode);
+    void write_record(const nlohmann::ordered_json& record) const;
     struct Close {
         void operator()(std::FILE* file) const noexcept { std::fclose(file); }
     };

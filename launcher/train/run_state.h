@@ -1,8 +1,9 @@
-// Where a run stands and what its rules remember: with the arrays of Replica::visit_state, all that its
+// Where a run stands and what its rules remember: with the arrays of Replica::state_arrays, all that its
 // further course depends on.
 #pragma once
 
 #include <cstddef>
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/network/objective.h"
 #include "core/training/early_stopping.h"
@@ -28,5 +29,10 @@ struct RunState {
     Ending ending;
     bool operator==(const RunState&) const = default;
 };
+
+/// As a checkpoint's manifest has it, and back, bit for bit. The latter throws CheckpointError where
+/// something is missing or no such value.
+nlohmann::json to_json(const RunState& state);
+RunState run_state_from_json(const nlohmann::json& json);
 
 }  // namespace lockstep

@@ -130,18 +130,20 @@ void Trainer::inject(Faults faults) {
     faults_ = std::move(faults);
 }
 
-void Trainer::advance(Journal& journal, std::size_t last_step) {
+RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
         config_.comm.compression != Compression::kTopK) {
         reduction_alone_ = replica_.reduction_seconds(whole_batch_);
     }
-    while (steps_left() && state_.at.step < last_step) {
+    RunRequests asked;
+    while (!asked.any() && steps_left() && state_.at.step < last_step) {
         journal.training_begins(state_.at);
-        take_steps(journal, last_step);
+        asked = take_steps(journal, last_step, ask);
         if (step_in_epoch() == 0 || !steps_left()) end_epoch(journal);
         journal.training_ends();
     }
+    return asked;
 }
 
 TrainingResult Trainer::train(Journal& journal) {
@@ -168,7 +170,7 @@ TrainingResult Trainer::train(Journal& journal) {
     return result;
 }
 
-void Trainer::take_steps(Journal& journal, std::size_t last_step) {
+RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     report_place(Place::kForward);
     if (step_in_epoch() == 0) {
         ++state_.at.epoch;
@@ -179,10 +181,12 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
     if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
     order_epoch_ = epoch;
     const std::size_t check_every = config_.comm.check_every;
+    RunRequests asked;
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch);
+        const StepResult result = step(batch, ask ? ask() : RunRequests{});
+        asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
         state_.epoch_samples += batch.samples;
@@ -195,7 +199,8 @@ void Trainer::take_steps(Journal& journal, std::size_t last_step) {
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
-    } while (step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    } while (!asked.any() && step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    return asked;
 }
 
 void Trainer::end_epoch(Journal& journal) {
@@ -273,7 +278,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch) {
+StepResult Trainer::step(const Batch& batch, RunRequests asked) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const ReadSamples read_own = [&](std::size_t first, std::size_t count) {
         return read(batch, work.first + first, count);
@@ -285,8 +290,8 @@ StepResult Trainer::step(const Batch& batch) {
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
     const StepResult result =
         audit_ && audit_->due(state_.at.step)
-            ? audited_step(batch, work, read_own)
-            : replica_.step(work, state_.at.step, state_.at.learning_rate, read_own, {meet_faults()});
+            ? audited_step(batch, work, read_own, asked)
+            : replica_.step(work, state_.at.step, state_.at.learning_rate, read_own, asked, {meet_faults()});
     if (!result.finite) {
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
@@ -307,7 +312,8 @@ Samples Trainer::read(const Batch& batch, std::size_t first, std::size_t count) 
     return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch) : reader_.read(wanted);
 }
 
-StepResult Trainer::audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read_own) {
+StepResult Trainer::audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read_own,
+                                 RunRequests asked) {
     const std::size_t step = state_.at.step;
     const VisitNode faults = meet_faults();
     const GradientAudit::Compute compute = [&](const AuditedNode& node, GradientSink& sink) {
@@ -321,7 +327,7 @@ StepResult Trainer::audited_step(const Batch& batch, const ShardWork& work, cons
     }};
     const bool sharded = config_.comm.sharding != Sharding::kNone;
     if (!sharded) hooks.before_update = [&] { wrong = audit_->conclude(compute); };
-    const StepResult result = replica_.step(work, step, state_.at.learning_rate, read_own, hooks);
+    const StepResult result = replica_.step(work, step, state_.at.learning_rate, read_own, asked, hooks);
     // Where parameters are sharded the ranks need each other until the step is over.
     if (sharded && result.finite) wrong = audit_->conclude(compute);
     if (!wrong.empty()) throw CollectiveError(ExitCode::kReplicasDiffer, wrong);

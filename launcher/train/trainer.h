@@ -49,7 +49,7 @@ class Trainer {
     Trainer(const Communicator& comm, const Config& config, DataSets data);
 
     /// Stands from now on where another trainer of the same configuration stood, in the middle of an epoch or
-    /// not: with its state(), and what its visit_state visited, which `fill` gives (state_arrays.h).
+    /// not: with its state(), and its state_arrays(), which `fill` gives.
     /// comm.shard and the number of ranks may be others; the further course has the same bits. Throws
     /// CheckpointError on every rank alike. Collective.
     void begin_from(const RunState& state, const FillState& fill);
@@ -58,16 +58,20 @@ class Trainer {
     /// network. Collective.
     void inject(Faults faults);
 
-    /// Trains on until so many steps of the run are taken, or it is over. Throws NumericalError (through
-    /// agree) and ReplicaError on every rank alike. Collective.
-    void advance(Journal& journal, std::size_t last_step);
+    /// Trains on until so many steps of the run are taken, or it is over, or a rank asks for something, which
+    /// this returns, the same on every rank: after the step that the rank was about to take, and its epoch's
+    /// end where there is one. It costs nothing, since requests travel with the step's metrics. Throws
+    /// NumericalError (through agree) and ReplicaError on every rank alike. Collective.
+    RunRequests advance(Journal& journal, std::size_t last_step, const AskRequests& ask = nullptr);
+    /// True where no step is left to be taken.
+    [[nodiscard]] bool is_over() const { return !steps_left(); }
     /// Trains on until the run is over, and ends it: there is nothing to go on from then. Throws as advance.
     /// Collective.
     TrainingResult train(Journal& journal);
 
     [[nodiscard]] const RunState& state() const { return state_; }
-    /// See Replica::visit_state. Before train(). Collective.
-    void visit_state(const VisitState& visit) { replica_.visit_state(visit); }
+    /// See Replica::state_arrays. Before train(). Collective.
+    [[nodiscard]] std::vector<StateArray> state_arrays() { return replica_.state_arrays(); }
 
     [[nodiscard]] const ParameterLayout& layout() const { return replica_.layout(); }
     [[nodiscard]] const BatchPlan& plan() const { return plan_; }
@@ -76,15 +80,17 @@ class Trainer {
 
   private:
     /// One training step.
-    StepResult step(const Batch& batch);
+    StepResult step(const Batch& batch, RunRequests asked);
     /// The samples at places [first, first + count) of the batch, distorted as in this epoch.
     [[nodiscard]] Samples read(const Batch& batch, std::size_t first, std::size_t count);
     /// The faults that are to strike before the step at hand, and what is to be done to its gradient.
     VisitNode meet_faults();
     /// The step at hand, with what ranks compute in it recomputed by others.
-    StepResult audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read);
-    /// The steps of an epoch from where it stands, until it, the run or `last_step` is over; at least one.
-    void take_steps(Journal& journal, std::size_t last_step);
+    StepResult audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read,
+                            RunRequests asked);
+    /// The steps of an epoch from where it stands, until it, the run or `last_step` is over, or something is
+    /// asked for; at least one.
+    RunRequests take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask);
     /// What follows from an epoch's last step, or the run's.
     void end_epoch(Journal& journal);
     /// The mean over the samples of the epoch at hand.

@@ -11,45 +11,90 @@
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/base/threads.h"
 #include "launcher/files/model_file.h"
+#include "launcher/recovery/checkpoint_reader.h"
+#include "launcher/recovery/run_record.h"
 #include "launcher/run/version.h"
 #include "launcher/score/data_advice.h"
 #include "launcher/score/data_check.h"
 #include "launcher/score/learning_advice.h"
 #include "launcher/score/memory_check.h"
 #include "launcher/score/target_range.h"
+#include "launcher/train/checkpointing.h"
 #include "launcher/train/plan_report.h"
 
 namespace lockstep {
 
 namespace {
 
-/// Rank 0 opens the run directory, once nothing can be refused any more; the others get none.
-std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const DataSets& data,
-                               const Trainer& trainer) {
+RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const DataSets& data,
+                  const Trainer& trainer) {
     const Config& config = job.config;
-    return agree(comm, [&]() -> std::optional<RunLog> {
+    RunFacts facts;
+    facts.subcommand = "train";
+    facts.member = job.member;
+    facts.seed = config.training.seed;
+    facts.ranks = comm.size();
+    facts.hosts = comm.hosts();
+    facts.threads = config.training.threads;
+    facts.train_data = data.train->description();
+    facts.test_data = data.test->description();
+    if (data.validation) {
+        facts.validation_data = data.validation->description();
+        facts.validation_digest = data.validation->digest();
+    }
+    facts.train_digest = data.train->digest();
+    facts.test_digest = data.test->digest();
+    facts.inputs = data.train->raw_size();
+    facts.input_divisor = data.train->input_divisor();
+    facts.parameter_count = trainer.layout().parameter_count();
+    facts.steps_per_epoch = trainer.plan().steps_per_epoch();
+    facts.promise_kept = config.comm.reduction == Reduction::kTree;
+    facts.allowed = job.allowed;
+    return facts;
+}
+
+/// Rank 0 opens the run's directory, once nothing can be refused any more; the others get none.
+std::optional<RunDirectory> open_directory(const Communicator& comm, const TrainingJob& job) {
+    return agree(comm, [&]() -> std::optional<RunDirectory> {
         if (comm.rank() != 0) return std::nullopt;
-        RunDirectory dir(config, job.options, std::chrono::system_clock::now());
-        RunFacts facts;
-        facts.member = job.member;
-        facts.seed = config.training.seed;
-        facts.ranks = comm.size();
-        facts.hosts = comm.hosts();
-        facts.threads = config.training.threads;
-        facts.train_data = data.train->description();
-        facts.test_data = data.test->description();
-        if (data.validation) {
-            facts.validation_data = data.validation->description();
-            facts.validation_digest = data.validation->digest();
-        }
-        facts.train_digest = data.train->digest();
-        facts.test_digest = data.test->digest();
-        facts.inputs = data.train->raw_size();
-        facts.input_divisor = data.train->input_divisor();
-        facts.parameter_count = trainer.layout().parameter_count();
-        facts.steps_per_epoch = trainer.plan().steps_per_epoch();
-        facts.promise_kept = config.comm.reduction == Reduction::kTree;
-        return RunLog(std::move(dir), job.options, facts);
+        if (!job.going_on.empty()) return RunDirectory::of_run(job.going_on);
+        return RunDirectory(job.config, job.options, std::chrono::system_clock::now());
+    });
+}
+
+/// Lets the trainer stand where the newest good checkpoint of a run that goes on does; nothing where there is
+/// none. `files` is rank 0's.
+std::optional<SavedRun> stand_where_saved(const Communicator& comm, const TrainingJob& job,
+                                          const std::filesystem::path& files, const RunIdentity& identity,
+                                          Trainer& trainer, Progress& progress) {
+    const CheckpointReader reader(comm, files);
+    for (const std::string& damaged : reader.damaged()) progress.line("warning: " + damaged);
+    if (!reader.checkpoint()) {
+        progress.line(fmt::format("{} has no checkpoint: the run begins again", files.string()));
+        return std::nullopt;
+    }
+    if (!reader.damaged().empty())
+        progress.line(fmt::format("goes on from the checkpoint before: {}", reader.folder().string()));
+    SavedRun saved = agree(comm, [&] {
+        SavedRun run = saved_run_from_json(reader.checkpoint()->run);
+        if (comm.rank() == 0) check_unchanged(run.identity, identity, job.allowed);
+        return run;
+    });
+    trainer.begin_from(saved.state,
+                       [&](const SetState& set, const WantsState& wants) { reader.fill(set, wants); });
+    return saved;
+}
+
+/// On rank 0, once nothing can be refused any more.
+std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const RunFacts& facts,
+                               std::optional<RunDirectory> directory, const std::optional<SavedRun>& saved) {
+    return agree(comm, [&]() -> std::optional<RunLog> {
+        if (!directory) return std::nullopt;
+        if (job.going_on.empty()) return RunLog(std::move(*directory), run_record(job.options, facts));
+        const std::size_t step = saved ? saved->state.at.step : 0;
+        const auto record =
+            run_record_going_on(read_run_record(directory->files()), job.options, facts, step);
+        return RunLog(std::move(*directory), record, step);
     });
 }
 
@@ -102,6 +147,19 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
     write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
+/// Ends a run before its end.
+void stop(FinishedRun& run, const RunState& state, Journal& journal) {
+    run.result.at = state.at;
+    run.result.scores = state.scores;
+    run.result.seconds = journal.seconds();
+    run.result.training_seconds = journal.training_seconds();
+    run.result.samples = journal.samples_until(state.at);
+    if (const auto& log = journal.log()) run.dir = log->dir();
+    journal.stopped_as_asked(state.at);
+    journal.line(fmt::format("stopped as asked after step {} (epoch {}); go on: lockstep resume {}",
+                             state.at.step, state.at.epoch, run.dir.string()));
+}
+
 }  // namespace
 
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
@@ -115,7 +173,20 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
     trainer.inject(job.faults);
-    Journal journal(progress, open_log(comm, job, prepared.data, trainer), job.config.run.log_every);
+    RunFacts facts;
+    if (comm.rank() == 0) facts = facts_of(comm, job, prepared.data, trainer);
+    const RunIdentity identity = comm.rank() == 0 ? RunIdentity::of(job.options, facts) : RunIdentity();
+    std::optional<RunDirectory> directory = open_directory(comm, job);
+    const std::filesystem::path files = directory ? directory->files() : std::filesystem::path();
+    std::optional<SavedRun> saved;
+    if (!job.going_on.empty()) saved = stand_where_saved(comm, job, files, identity, trainer, progress);
+    Journal journal(progress, open_log(comm, job, facts, std::move(directory), saved),
+                    job.config.run.log_every);
+    if (saved) {
+        journal.go_on(saved->state.at, saved->times, saved->ranks, comm.size());
+    } else {
+        journal.begin(comm.size());
+    }
     if (const auto& log = journal.log(); log && log->files() != log->dir()) {
         journal.line(fmt::format("{} keeps its older run until this one ends; until then this one is in {}",
                                  log->dir().string(), log->files().string()));
@@ -131,18 +202,39 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         if (!advice.empty()) journal.warn(advice);
     }
 
-    FinishedRun run{trainer.train(journal), {}, {}};
+    Checkpointing checkpointing(comm, job.config, files, identity);
+    const auto ask = [&] {
+        RunRequests asked = job.ask ? job.ask() : RunRequests{};
+        if (checkpointing.due()) asked.checkpoint = true;
+        return asked;
+    };
+    FinishedRun run;
+    while (!trainer.is_over() && !run.is_stopped) {
+        const RunRequests asked =
+            trainer.advance(journal, checkpointing.next_step(trainer.state().at.step), ask);
+        if (trainer.is_over()) break;
+        checkpointing.save(trainer, journal);
+        run.is_stopped = asked.stop;
+    }
+    report_place(Place::kFiles);
+    checkpointing.finish();
+    report_step(0);
+    const auto& log = journal.log();
+    if (run.is_stopped) {
+        stop(run, trainer.state(), journal);
+        return run;
+    }
+    run.result = trainer.train(journal);
     report_place(Place::kFiles);
     report_step(0);
 
-    const auto& log = journal.log();
     save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
          run.result.of_model);
     agree(comm, [&] {
         if (!log) return;
-        journal.publish();
         run.dir = log->dir();
-        run.model = log->model_path();
+        run.model = run.dir / kModelFile;
+        journal.publish(to_json(run));
     });
     return run;
 }
@@ -150,15 +242,17 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 nlohmann::json to_json(const FinishedRun& run) {
     const TrainingResult& result = run.result;
     nlohmann::json json{{"run_dir", run.dir.string()},
-                        {"model", run.model.string()},
-                        {"digest", result.digest.hex()},
                         {"epoch", result.at.epoch},
-                        {"stopped_by", to_string(result.ending.reason)},
+                        {"stopped_by", run.is_stopped ? "request" : to_string(result.ending.reason)},
                         {"step", result.at.step},
                         {"samples", result.at.samples},
                         {"seconds", result.seconds},
-                        {"training_seconds", result.training_seconds},
-                        {"model_epoch", result.of_model.epoch}};
+                        {"training_seconds", result.training_seconds}};
+    if (!run.is_stopped) {
+        json["model"] = run.model.string();
+        json["digest"] = result.digest.hex();
+        json["model_epoch"] = result.of_model.epoch;
+    }
     if (result.samples > 0) {
         json["samples_per_second"] = static_cast<double>(result.samples) / result.training_seconds;
     }

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
+#include "core/base/error.h"
 #include "launcher/run/progress.h"
 #include "launcher/score/prepare.h"
 #include "launcher/train/trainer.h"
@@ -18,18 +20,30 @@ struct TrainingJob {
     const Prepared& prepared;
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
-    Faults faults = {};  ///< that this rank is to meet
+    Faults faults = {};         ///< that this rank is to meet
+    AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
+    /// The directory of the run that goes on, of rank 0; empty: a new run.
+    std::filesystem::path going_on = {};
+    std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
 };
 
 struct FinishedRun {
-    TrainingResult result;
+    TrainingResult result;        ///< with a stopped run, where it stopped and the last scores alone
+    bool is_stopped = false;      ///< as it was asked to, before its end: there is no model
     std::filesystem::path dir;    ///< the run directory; on rank 0 alone, as the next
     std::filesystem::path model;  ///< the model file
+
+    /// Of a program that has done nothing else.
+    [[nodiscard]] ExitCode exit_code() const {
+        return is_stopped ? ExitCode::kStoppedEarly : ExitCode::kDone;
+    }
 };
 
-/// Chooses the run directory, once nothing can be refused any more, trains, and writes the model. Rank 0
-/// tells the user by `progress`. Throws as Trainer, and ConfigError for what check_stopping and
-/// choose_run_dir refuse. Collective.
+/// Chooses the run directory, once nothing can be refused any more, or goes on with the run in one from its
+/// newest good checkpoint, trains, saving checkpoints meanwhile, and writes the model, unless a rank asks to
+/// stop before the end: then it leaves a checkpoint. Rank 0 tells the user by `progress`. Throws as Trainer,
+/// and ConfigError for what check_stopping and choose_run_dir refuse, CheckpointError for a run to go on with
+/// that is not what it was. Collective.
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress);
 
 /// The object that train prints with --json.

@@ -4,9 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <tuple>
+#include <vector>
 
 #include "core/base/error.h"
+#include "launcher/recovery/run_record.h"
 #include "launcher/run/progress.h"
 #include "tests/launcher/launcher_support.h"
 
@@ -61,8 +64,9 @@ TEST_CASE("run log: the record and the lines are there as soon as they are writt
     RunFacts facts;
     facts.ranks = 2;
     facts.hosts = {"a", "b"};
+    facts.train_data = "a set";
     facts.train_digest = "0123";
-    RunLog log(claimed(options), options, facts);
+    RunLog log(claimed(options), run_record(options, facts));
     Metrics metrics;
     metrics.event = "start";
     log.write(metrics);
@@ -83,6 +87,37 @@ TEST_CASE("run log: the record and the lines are there as soon as they are writt
     CHECK(log.model_path() == folder / "deep/run/model.lockstep");
 }
 
+TEST_CASE("run log: one that goes on keeps the lines of the steps that are not lost") {
+    const TemporaryFolder folder;
+    const ResolvedOptions options = options_with((folder / "run").string());
+    const auto record = run_record(options, {});
+    {
+        RunLog log(claimed(options), record);
+        for (const std::uint64_t step : {0, 3, 5, 7}) {
+            Metrics metrics;
+            metrics.event = "step";
+            metrics.step = step;
+            log.write(metrics);
+            log.write_digest(1, step, "abcd");
+        }
+    }
+    std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"st)";
+    CHECK(files_of_run(folder / "run") == folder / "run");
+    RunLog log(RunDirectory::of_run(folder / "run"), run_record_going_on(record, options, {}, 5), 5);
+    Metrics metrics;
+    metrics.event = "resume";
+    metrics.step = 5;
+    log.write(metrics);
+    std::vector<std::string> events;
+    std::istringstream lines(content_of(folder / "run/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+        events.push_back(json::parse(line)["event"].get<std::string>() + json::parse(line)["step"].dump());
+    }
+    CHECK(events == std::vector<std::string>{"step0", "step3", "step5", "resume5"});
+    CHECK_FALSE(contains(content_of(folder / "run/ledger.jsonl"), R"("step":7)"));
+    CHECK(json::parse(content_of(folder / "run/run.json"))["sessions"][0]["from_step"] == 5);
+}
+
 TEST_CASE("run directory: choosing one makes nothing") {
     const TemporaryFolder folder;
     CHECK(chosen(options_with((folder / "run").string())) == folder / "run");
@@ -96,7 +131,7 @@ TEST_CASE("run directory: an existing run is kept unless overwriting is asked fo
     CHECK(chosen(options_with(dir)) == dir);  // a folder that holds no run
 
     {
-        const RunLog log(claimed(options_with(dir)), options_with(dir), {});
+        const RunLog log(claimed(options_with(dir)), run_record(options_with(dir), {}));
         CHECK(contains(message_of<ConfigError>([&] { claimed(options_with(dir, "true")); }),
                        "is writing there"));
         CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "no model"));
@@ -107,14 +142,15 @@ TEST_CASE("run directory: an existing run is kept unless overwriting is asked fo
     CHECK(contains(message_of<ConfigError>([&] { chosen(options_with(dir)); }), "--run.overwrite true"));
 
     {
-        const RunLog failed(claimed(options_with(dir, "true")), options_with(dir, "true"), {});
+        const RunLog failed(claimed(options_with(dir, "true")), run_record(options_with(dir, "true"), {}));
         std::ofstream(failed.model_path()) << "half";
     }
     CHECK(content_of(folder / "run/model.lockstep") == "old");
-    RunLog log(claimed(options_with(dir, "true")), options_with(dir, "true"), {});
+    RunLog log(claimed(options_with(dir, "true")), run_record(options_with(dir, "true"), {}));
     CHECK_FALSE(std::filesystem::exists(log.model_path()));
     std::ofstream(log.model_path()) << "new";
     CHECK(content_of(folder / "run/model.lockstep") == "old");
+    log.write_result({{"step", 1}});
     log.publish();
     CHECK(content_of(folder / "run/model.lockstep") == "new");
     CHECK_FALSE(std::filesystem::exists(folder / "run/unfinished"));

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdio>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
@@ -28,17 +29,47 @@ struct Saved {
     std::vector<SavedRun> runs;
 };
 
-Saved save(Trainer& trainer) {
+/// What all ranks save, in the order of arrays and of the arena.
+Saved save(const Communicator& comm, Trainer& trainer) {
     Saved saved{trainer.state(), {}};
-    trainer.visit_state([&](std::string_view array, ArenaRange range, std::span<const float> values) {
-        saved.runs.push_back({std::string(array), range.first, {values.begin(), values.end()}});
-    });
+    const std::vector<StateArray> arrays = trainer.state_arrays();
+    const std::size_t size = trainer.layout().arena_size();
+    for (const StateArray& array : parts_to_save(comm, arrays, size)) {
+        // A rank's part is its range in full, and zeros elsewhere.
+        SavedRun whole{array.name, 0, std::vector<float>(size)};
+        std::string own;
+        for (const auto& [range, values] : array.parts) {
+            own.append(reinterpret_cast<const char*>(&range), sizeof range);
+            own.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+        }
+        std::size_t count = 0;
+        for (const std::string& part : comm.allgather(own)) {
+            for (std::size_t at = 0; at < part.size();) {
+                ArenaRange range;
+                std::memcpy(&range, part.data() + at, sizeof range);
+                at += sizeof range;
+                std::memcpy(whole.values.data() + range.first, part.data() + at, range.count * sizeof(float));
+                at += range.count * sizeof(float);
+                count += range.count;
+            }
+        }
+        REQUIRE(count == size);
+        saved.runs.push_back(std::move(whole));
+    }
     return saved;
 }
 
 FillState from(const Saved& saved) {
-    return [&saved](const VisitState& set) {
-        for (const SavedRun& run : saved.runs) set(run.array, {run.first, run.values.size()}, run.values);
+    return [&saved](const SetState& set, const WantsState& wants) {
+        for (const SavedRun& run : saved.runs) {
+            // In two runs, as if they were blocks.
+            const std::size_t half = run.values.size() / 2;
+            const std::span<const float> values(run.values);
+            for (const ArenaRange part : {ArenaRange{0, half}, ArenaRange{half, values.size() - half}}) {
+                const ArenaRange range{run.first + part.first, part.count};
+                if (wants(run.array, range)) set(run.array, range, values.subspan(part.first, part.count));
+            }
+        }
     };
 }
 
@@ -101,19 +132,19 @@ void check_going_on(const Communicator& comm, const Run& left, const Run& next,
     Journal journal = silence();
     Trainer whole = left.trainer(comm);
     whole.advance(journal, kEnd);
-    const Saved end = save(whole);
+    const Saved end = save(comm, whole);
     const TrainingResult result = whole.train(journal);
     for (std::size_t step = 0; step <= end.state.at.step; ++step) {
         CAPTURE(step);
         Trainer first = left.trainer(comm);
         first.advance(journal, step);
         REQUIRE(first.state().at.step == step);
-        const Saved saved = save(first);
+        const Saved saved = save(comm, first);
         Journal second_journal = silence();
         Trainer second = next.trainer(other_ranks != nullptr ? *other_ranks : comm);
         second.begin_from(saved.state, from(saved));
         second.advance(second_journal, kEnd);
-        const Saved second_end = save(second);
+        const Saved second_end = save(other_ranks != nullptr ? *other_ranks : comm, second);
         CHECK(second_end.state == end.state);
         CHECK(second_end.runs == end.runs);
         check_equal(second.train(second_journal), result);
@@ -149,7 +180,7 @@ TEST_CASE("run state: what top-k compression keeps back goes with the leaf, not 
     if (comm.size() > 1) check_going_on(comm, run, run, &fewer);
 }
 
-TEST_CASE("run state: the same runs of the same arrays are visited, whatever the sharding") {
+TEST_CASE("run state: the same values of the same arrays are saved, whatever the sharding") {
     const Communicator comm;
     Journal journal = silence();
     std::optional<Saved> expected;
@@ -157,7 +188,7 @@ TEST_CASE("run state: the same runs of the same arrays are visited, whatever the
         const Run run(sharding);
         Trainer trainer = run.trainer(comm);
         trainer.advance(journal, 7);
-        const Saved saved = save(trainer);
+        const Saved saved = save(comm, trainer);
         std::vector<std::string> names;
         for (const SavedRun& each : saved.runs) names.push_back(each.array);
         CHECK(names == std::vector<std::string>{"parameters", "optimizer 0", "optimizer 1",
@@ -174,7 +205,7 @@ TEST_CASE("run state: one that lacks values, or has those of another run, is ref
     const Run run(Sharding::kOptimizer);
     Trainer trainer = run.trainer(comm);
     trainer.advance(journal, 3);
-    const Saved saved = save(trainer);
+    const Saved saved = save(comm, trainer);
     const auto refused = [&](const Saved& wrong) {
         Trainer next = run.trainer(comm);
         CHECK_THROWS_AS(next.begin_from(wrong.state, from(wrong)), CollectiveError);

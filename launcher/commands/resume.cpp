@@ -1,0 +1,83 @@
+// `lockstep resume`: goes on with a run where its newest good checkpoint stands.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "comm/agreement.h"
+#include "launcher/commands/commands.h"
+#include "launcher/recovery/checkpoint_folder.h"
+#include "launcher/recovery/run_record.h"
+#include "launcher/run/printing.h"
+#include "launcher/run/run_directory.h"
+
+namespace lockstep {
+
+namespace {
+
+/// Rank 0's text on every rank. Collective.
+std::string of_rank_0(const Communicator& comm, const std::function<std::string()>& text) {
+    std::string shared = agree(comm, [&] { return comm.rank() == 0 ? text() : std::string(); });
+    comm.broadcast(shared, 0);
+    return shared;
+}
+
+/// The result of the run in `dir` where it is finished, else "".
+std::string finished_result(const std::filesystem::path& dir) {
+    if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
+    std::ifstream input(dir / kResultFile, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(input), {}};
+    if (nlohmann::json::accept(text)) return text;
+    // Of an older lockstep, or the file was taken away: the model is what counts.
+    return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();
+}
+
+/// Whether the run has got as far as a checkpoint.
+bool has_checkpoint(const std::filesystem::path& dir) {
+    return !CheckpointFolder(files_of_run(dir) / kCheckpoints).steps().empty();
+}
+
+}  // namespace
+
+ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input,
+                               const std::vector<std::pair<std::string, std::string>>& flags) {
+    const std::filesystem::path& dir = input.positional.front();
+    const std::string text = of_rank_0(comm, [&] { return read_run_record(files_of_run(dir)).dump(); });
+    const auto record = nlohmann::ordered_json::parse(text);
+    return agree(comm, [&] {
+        input.subcommand = subcommand_of(record);
+        for (const auto& [key, value] : flags) input.changed.push_back(key);
+        for (std::string& name : allowed_of(record)) input.allowed.push_back(std::move(name));
+        return options_of(record, flags);
+    });
+}
+
+int command_resume(Communicator& comm, const CommandInput& input) {
+    const std::filesystem::path& dir = input.positional.front();
+    CommandInput going_on = input;
+    going_on.going_on = dir;
+    if (input.subcommand == "crossval") return command_crossval(comm, going_on);
+    if (input.subcommand == "bag") return command_bag(comm, going_on);
+    const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
+    // A finished run goes on where it is told to train for longer.
+    if (!result.empty() && input.allowed.empty()) {
+        if (!input.changed.empty()) {
+            throw ConfigError(fmt::format(
+                "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
+                "--training.epochs 20 --allow training.epochs",
+                dir.string(), input.changed.front()));
+        }
+        if (comm.rank() == 0 && input.json) print_json(nlohmann::json::parse(result));
+        if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);
+        return static_cast<int>(ExitCode::kDone);
+    }
+    // What the first parameters were read from is not needed any more, and may be gone.
+    if (of_rank_0(comm, [&] { return has_checkpoint(dir) ? std::string("yes") : ""; }) == "yes")
+        going_on.config.weights.clear();
+    return command_train(comm, going_on);
+}
+
+}  // namespace lockstep

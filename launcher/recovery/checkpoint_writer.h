@@ -1,0 +1,48 @@
+// Writes checkpoints beside the training: save() copies the state, a thread does the rest.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "comm/communicator.h"
+#include "launcher/recovery/checkpoint_file.h"
+#include "launcher/recovery/state_arrays.h"
+
+namespace lockstep {
+
+class CheckpointWriter {
+  public:
+    /// Into checkpoints of `folder`, which all ranks see where their state is divided; where each has all of
+    /// it rank 0 alone writes. `keep`: how many of the newest stay, besides the best. `comm` must outlive the
+    /// writer, whose threads call no MPI. Removes what a killed run has left unfinished. Collective.
+    CheckpointWriter(const Communicator& comm, const std::filesystem::path& folder, std::size_t keep);
+    /// Gives up what is not yet published. Not collective.
+    ~CheckpointWriter();
+    CheckpointWriter(const CheckpointWriter&) = delete;
+    CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+    /// Copies what this rank saves of the arrays, and returns; `checkpoint` is rank 0's, its parts are filled
+    /// in. First waits for the checkpoint before. Throws CheckpointError through agree. Collective.
+    void save(Checkpoint checkpoint, std::span<const StateArray> arrays, std::size_t arena_size);
+    /// Waits until the last checkpoint has its name. Throws as save. Collective.
+    void finish();
+    /// Throws what this rank's thread has met: one rank's own error, which ends the job. Cost: a look at a
+    /// flag. Not collective.
+    void check();
+
+    /// Of the last that was saved: seconds for which the training waited, and until it was published (on rank
+    /// 0; 0 before the first).
+    [[nodiscard]] double stalled_seconds() const;
+    [[nodiscard]] double written_seconds() const;
+
+  private:
+    class Work;
+    const Communicator& comm_;
+    std::filesystem::path folder_;
+    std::size_t keep_;
+    std::unique_ptr<Work> work_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,202 @@
+#include "launcher/recovery/run_record.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <map>
+
+#include "comm/mpi_runtime.h"
+#include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/base/error.h"
+#include "launcher/options/options_json.h"
+#include "launcher/options/options_table.h"
+#include "launcher/run/run_directory.h"
+#include "launcher/run/version.h"
+
+namespace lockstep {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string now_text() {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm fields{};
+    localtime_r(&seconds, &fields);
+    std::array<char, 64> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S%z", &fields)};
+}
+
+/// Who computed, and when.
+void add_session(Json& json, const RunFacts& facts) {
+    json["started"] = now_text();
+    json["ranks"] = facts.ranks;
+    json["threads"] = facts.threads;
+    json["hosts"] = facts.hosts;
+    json["instruction_set"] = name(instruction_set());
+    json["cpu_model"] = cpu_model();
+}
+
+Json value_of(const Json& option) {
+    return option.contains("values") ? option.at("values") : option.at("value");
+}
+
+[[noreturn]] void throw_damaged(const std::string& what) {
+    throw CheckpointError(
+        fmt::format("{} is damaged: {}; put the file back, or train again", kRunFile, what));
+}
+
+/// Whether a key may change though it is not free: how often is evaluated decides nothing where nobody
+/// watches.
+bool decides_nothing(const OptionSpec& spec, const ResolvedOptions& options) {
+    if (spec.key != "run.evaluate_every") return spec.free;
+    return options.text("training.patience") == "0" && options.text("training.keep") == "last";
+}
+
+}  // namespace
+
+Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
+    Json json{{"lockstep", kVersion},
+              {"subcommand", facts.subcommand},
+              {"build_type", kBuildType},
+              {"compiler", compiler()},
+              {"mpi_library", MpiRuntime::library_version()}};
+    add_session(json, facts);
+    if (!facts.train_data.empty()) {
+        json["train_data"] = {{"description", facts.train_data}, {"digest", facts.train_digest}};
+        json["test_data"] = {{"description", facts.test_data}, {"digest", facts.test_digest}};
+        json["parameters"] = facts.parameter_count;
+        json["steps_per_epoch"] = facts.steps_per_epoch;
+        json["promise_kept"] = facts.promise_kept;
+        json["inputs"] = {{"count", facts.inputs}};
+        if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
+    }
+    json["configuration"] = options.config_name();
+    json["options"] = to_json(options);
+    if (!facts.member.empty()) {
+        json["member"] = facts.member;
+        json["seed"] = facts.seed;
+    }
+    if (!facts.validation_data.empty()) {
+        json["validation_data"] = {{"description", facts.validation_data},
+                                   {"digest", facts.validation_digest}};
+    }
+    return json;
+}
+
+Json run_record_going_on(const Json& before, const ResolvedOptions& options, const RunFacts& facts,
+                         std::size_t step) {
+    Json json = before;
+    Json session{{"from_step", step}};
+    add_session(session, facts);
+    Json changed = Json::object();
+    const Json now = to_json(options);
+    for (const auto& [key, option] : now.items()) {
+        const Json& old = before.at("options");
+        if (!old.contains(key) || value_of(old.at(key)) != value_of(option)) changed[key] = value_of(option);
+    }
+    if (!changed.empty()) session["changed"] = changed;
+    json["options"] = now;
+    if (!facts.allowed.empty()) json["allowed"] = facts.allowed;
+    json["sessions"].push_back(session);
+    return json;
+}
+
+Json read_run_record(const std::filesystem::path& dir) {
+    std::ifstream input(dir / kRunFile, std::ios::binary);
+    if (!input) {
+        throw CheckpointError(
+            fmt::format("{} holds no run: it has no {}; name a run's directory", dir.string(), kRunFile));
+    }
+    try {
+        return Json::parse(input);
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
+}
+
+std::string subcommand_of(const Json& record) {
+    // Runs of an older lockstep do not say: they are of train, or cannot go on.
+    return record.value("subcommand", "train");
+}
+
+std::vector<std::string> allowed_of(const Json& record) {
+    return record.value("allowed", std::vector<std::string>());
+}
+
+ResolvedOptions options_of(const Json& record,
+                           const std::vector<std::pair<std::string, std::string>>& flags) {
+    Json options;
+    std::string name;
+    try {
+        options = record.at("options");
+        name = record.at("configuration").get<std::string>();
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
+    try {
+        return with_flags(options_from_json(name, options), flags);
+    } catch (const ConfigError& error) {
+        throw ConfigError(fmt::format("{}: {}", kRunFile, error.what()));
+    }
+}
+
+RunIdentity RunIdentity::of(const ResolvedOptions& options, const RunFacts& facts) {
+    RunIdentity identity;
+    identity.facts.emplace_back("program", fmt::format("lockstep {}", kVersion));
+    identity.facts.emplace_back("data: training set", facts.train_digest);
+    identity.facts.emplace_back("data: validation set", facts.validation_digest);
+    identity.facts.emplace_back("data: test set", facts.test_digest);
+    identity.facts.emplace_back("member", facts.member);
+    const Json json = lockstep::to_json(options);
+    for (const OptionSpec& spec : option_table()) {
+        const std::string key(spec.key);
+        if (!decides_nothing(spec, options)) identity.facts.emplace_back(key, value_of(json.at(key)).dump());
+    }
+    return identity;
+}
+
+RunIdentity RunIdentity::from_json(const nlohmann::json& json) {
+    RunIdentity identity;
+    try {
+        for (const auto& fact : json)
+            identity.facts.emplace_back(fact.at(0).get<std::string>(), fact.at(1).get<std::string>());
+    } catch (const nlohmann::json::exception& error) {
+        throw CheckpointError(fmt::format("damaged checkpoint: what the run is: {}", error.what()));
+    }
+    return identity;
+}
+
+nlohmann::json RunIdentity::to_json() const {
+    nlohmann::json json = nlohmann::json::array();
+    for (const auto& [name, value] : facts) json.push_back({name, value});
+    return json;
+}
+
+void check_unchanged(const RunIdentity& before, const RunIdentity& now,
+                     std::span<const std::string> allowed) {
+    const std::map<std::string, std::string> then(before.facts.begin(), before.facts.end());
+    std::map<std::string, std::string> rest = then;
+    const auto differs = [&](const std::string& name, const std::string& was, const std::string& is) {
+        const std::string by = name.substr(0, name.find(':'));
+        if (std::ranges::find(allowed, by) != allowed.end()) return;
+        throw CheckpointError(
+            fmt::format("{} was {} where the run stood, and is {} now, so that it would not end in the same "
+                        "bits; go on with what it was, or say --allow {}",
+                        name, was.empty() ? "not there" : was, is.empty() ? "not there" : is, by));
+    };
+    for (const auto& [name, value] : now.facts) {
+        const auto found = then.find(name);
+        rest.erase(name);
+        const std::string was = found == then.end() ? "" : found->second;
+        if (was != value) differs(name, was, value);
+    }
+    for (const auto& [name, value] : rest) differs(name, value, "");
+}
+
+}  // namespace lockstep

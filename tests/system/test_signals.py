@@ -1,0 +1,154 @@
+"""Signals: a run that is asked to stop stops after a step, the same one on every rank, and says so."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from program import MPIEXEC, PROGRAM, REPOSITORY, Outcome, ProgramTest, main, read_json_lines, user_environment
+
+XOR = REPOSITORY / "configs" / "xor.ini"
+STOPPED = 75
+ENDLESS = ["--training.epochs", "0", "--training.max_steps", "1000000000", "--run.log_every", "1000"]
+
+
+def mpirun(ranks):
+    return [MPIEXEC, "-np", ranks, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+
+
+def ignore_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Signals(ProgramTest):
+    def start(self, *command, **options):
+        """A run that ends by a signal alone, in a process group of its own."""
+        process = subprocess.Popen([str(word) for word in command], cwd=self.folder, env=user_environment(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   errors="replace", start_new_session=True, **options)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+        return process
+
+    def train_endlessly(self, run, *arguments, launcher=(), command="train", **options):
+        return self.start(*launcher, PROGRAM, command, XOR, *ENDLESS, *arguments, "--run.dir", run, **options)
+
+    def wait_for_steps(self, log):
+        """Until steps are taken, by the run's log, and some more."""
+        deadline = time.monotonic() + 30
+        while not (log.exists() and log.read_text().count('"event":"step"') > 3):
+            self.assertLess(time.monotonic(), deadline, "no step is taken")
+            time.sleep(0.02)
+
+    def outcome(self, process):
+        out, err = process.communicate(timeout=30)
+        return Outcome(" ".join(process.args), process.returncode, out, err)
+
+    def ranks_of(self, run):
+        """The processes of a run, found by their command lines."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_text().split("\0")
+            except OSError:
+                continue
+            if words[0] == str(PROGRAM) and words[-2] == str(run):
+                found.append(int(folder.name))
+        return found
+
+    def test_each_signal_stops_a_run_after_a_step_and_says_which(self):
+        for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1:
+            with self.subTest(signal=number.name):
+                process = self.train_endlessly(number.name)
+                self.wait_for_steps(self.folder / number.name / "metrics.jsonl")
+                process.send_signal(number)
+                outcome = self.outcome(process)
+                self.assertEqual(outcome.code, STOPPED, outcome)
+                self.assertRegex(outcome.out, r"stopped as asked after step \d+ \(epoch \d+\)\n")
+                self.assertEqual(outcome.err, "")
+
+    def test_a_second_interrupt_ends_a_run_at_once(self):
+        process = self.train_endlessly("run", launcher=mpirun(2))
+        self.wait_for_steps(self.folder / "run" / "metrics.jsonl")
+        stopped, waiting = self.ranks_of("run")
+        os.kill(stopped, signal.SIGSTOP)  # so that the other cannot finish its step
+        for _ in range(2):
+            time.sleep(0.2)
+            os.kill(waiting, signal.SIGINT)
+        self.assertEqual(self.outcome(process).code, 128 + signal.SIGINT)
+
+    def test_what_the_caller_ignores_stays_ignored(self):
+        process = self.train_endlessly("run", preexec_fn=ignore_interrupts)
+        log = self.folder / "run" / "metrics.jsonl"
+        self.wait_for_steps(log)
+        process.send_signal(signal.SIGINT)
+        before = log.stat().st_size
+        while log.stat().st_size < before + 1000:
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.outcome(process).code, STOPPED)
+
+    def test_sigusr2_and_sigcont_stop_nothing(self):
+        process = self.train_endlessly("run", launcher=mpirun(2))
+        log = self.folder / "run" / "metrics.jsonl"
+        self.wait_for_steps(log)
+        for number in signal.SIGUSR2, signal.SIGCONT:
+            for rank in self.ranks_of("run"):
+                os.kill(rank, number)
+        before = log.stat().st_size
+        while log.stat().st_size < before + 1000:
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.outcome(process).code, STOPPED)
+
+    def test_a_signal_to_any_rank_stops_all_after_the_same_step(self):
+        # The last of three ranks has none of the four samples of a batch: there are two leaves.
+        for number, leaf in (signal.SIGTERM, "1"), (signal.SIGUSR1, "2"):
+            with self.subTest(signal=number.name):
+                run = number.name
+                process = self.train_endlessly(run, "--training.leaf", leaf, launcher=mpirun(3))
+                self.wait_for_steps(self.folder / run / "metrics.jsonl")
+                os.kill(max(self.ranks_of(run)), number)
+                outcome = self.outcome(process)
+                self.assertEqual(outcome.code, STOPPED, outcome)
+                self.assertRegex(outcome.out, r"stopped as asked after step \d+")
+                self.assertEqual(self.ranks_of(run), [])
+                self.assertFalse((self.folder / run / "model.lockstep").exists())
+
+    def test_mpirun_hands_down_what_stops_a_job(self):
+        for command in "train", "bag":
+            with self.subTest(command=command):
+                process = self.train_endlessly(command, launcher=mpirun(2), command=command)
+                first = "bag-1" if command == "bag" else ""
+                self.wait_for_steps(self.folder / command / first / "metrics.jsonl")
+                process.send_signal(signal.SIGUSR1)
+                outcome = self.outcome(process)
+                self.assertEqual(outcome.code, STOPPED, outcome)
+                self.assertIn("stopped as asked after step", outcome.out)
+
+    def test_a_terminated_mpirun_leaves_nothing_running(self):
+        process = self.train_endlessly("run", launcher=mpirun(2))
+        self.wait_for_steps(self.folder / "run" / "metrics.jsonl")
+        process.terminate()
+        self.assertEqual(self.outcome(process).code, 1)
+        self.assertEqual(self.ranks_of("run"), [])
+
+    def test_json_tells_where_a_run_stopped(self):
+        process = self.train_endlessly("run", "--json")
+        self.wait_for_steps(self.folder / "run" / "metrics.jsonl")
+        process.terminate()
+        outcome = self.outcome(process)
+        self.assertEqual(outcome.code, STOPPED)
+        result = outcome.json()
+        last = [line for line in read_json_lines(self.folder / "run" / "metrics.jsonl") if line["event"] == "step"][-1]
+        self.assertEqual(result["stopped_by"], "request")
+        self.assertGreaterEqual(result["step"], last["step"])
+        self.assertNotIn("model", result)
+
+
+if __name__ == "__main__":
+    main()
