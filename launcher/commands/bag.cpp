@@ -6,8 +6,8 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -15,14 +15,8 @@ namespace lockstep {
 int command_bag(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .faults = faults,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    const Prepared prepared = prepare_training(comm, input, progress);
+    const TrainingJob job = training_job(input, prepared, faults);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));

@@ -43,7 +43,15 @@ constexpr OwnFlag kInject{"inject", "FAULT",
                           "slow:rank=1,ms=50; enospc:checkpoint=2; torn:checkpoint=3",
                           false, true};
 
-constexpr std::array kTrainFlags{kInject, kJson};
+constexpr std::array kTrainFlags{
+    OwnFlag{
+        "model", "FILE",
+        "start from the parameters of this model file, or of that of a run directory; drawn where not given"},
+    OwnFlag{"model_layers", "N|NAMES",
+            "how many of that model's first layers are taken, or which, as in layer0,layer2; the others are "
+            "drawn; "
+            "all where not given"},
+    kInject, kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"allow", "NAME",
             "what may have changed: data, program, or a key that changes bits, which is refused "
@@ -315,6 +323,11 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "json") input.json = true;
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
+    if (name == "model_layers") {
+        if (value.empty())
+            throw ConfigError("--model_layers: is empty; give a number, or names as in layer0,layer2");
+        input.model_layers = value;
+    }
     if (name == "combine") {
         input.combination =
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
@@ -322,10 +335,10 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "out") input.out = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
+    if (name == "allow") input.allowed.push_back(value);
     if (name == "inject") {
         for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
     }
-    if (name == "allow") input.allowed.push_back(value);
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);

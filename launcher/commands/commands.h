@@ -31,6 +31,7 @@ struct CommandInput {
     std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
     bool json = false;                              ///< one JSON object on stdout and nothing else
     std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
+    std::string model_layers;                   ///< --model_layers N|NAMES; "": all
     Combination combination = Combination::kAverage;  ///< --combine
     std::filesystem::path out;                        ///< --out FILE
     std::string set = "test";                         ///< --set train|validation|test
@@ -44,6 +45,7 @@ struct CommandInput {
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
     // Of a run that goes on, by `resume`:
     std::string subcommand;            ///< "train", "crossval", "bag"
+    std::string start_digest;          ///< of the model that it started from; empty: from none
     std::vector<std::string> changed;  ///< keys that flags give
     std::filesystem::path going_on;    ///< its directory; empty: a new run
 

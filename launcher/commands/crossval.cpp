@@ -8,8 +8,8 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -52,7 +52,7 @@ void print(Progress& progress, const nlohmann::json& report) {
 int command_crossval(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    const Prepared prepared = prepare_training(comm, input, progress);
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -62,13 +62,7 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .faults = faults,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    const TrainingJob job = training_job(input, prepared, faults);
     const ResampledTraining training{.kind = "fold",
                                      .report_file = "crossval.json",
                                      .count = folds.size(),

@@ -49,6 +49,11 @@ ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input,
     const auto record = nlohmann::ordered_json::parse(text);
     return agree(comm, [&] {
         input.subcommand = subcommand_of(record);
+        if (const auto start = start_of(record)) {
+            input.models = {start->model};
+            input.model_layers = fmt::format("{}", fmt::join(start->layers, ","));
+            input.start_digest = start->digest;
+        }
         for (const auto& [key, value] : flags) input.changed.push_back(key);
         for (std::string& name : allowed_of(record)) input.allowed.push_back(std::move(name));
         return options_of(record, flags);

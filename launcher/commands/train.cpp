@@ -5,8 +5,8 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
@@ -14,14 +14,8 @@ namespace lockstep {
 int command_train(Communicator& comm, const CommandInput& input) {
     Progress progress = Progress::for_rank(comm.rank(), input.json);
     const Faults faults = arm_faults(comm, input.faults, progress);
-    const Prepared prepared = prepare(comm, input.config, input.options);
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .faults = faults,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    const Prepared prepared = prepare_training(comm, input, progress);
+    const TrainingJob job = training_job(input, prepared, faults);
     const FinishedRun run = run_training(comm, job, progress);
     if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));

@@ -15,8 +15,8 @@
 // the node recomputed by other threads' cores: with one core to run on, only what went wrong once is found.
 //
 // Cost of an audit: the forward and backward pass of a share, on all ranks at once, digests of two gradients,
-// and 16 bytes for each 1024 values to one other rank; memory: one more gradient. comm.shard = parameters
-// compares one bucket's layers, drawn, since no rank has memory for all.
+// and 16 bytes for each 1024 values to one other rank. Memory: one more gradient, or, where that is too much
+// to ask for, a run of its layers and the largest layer; that run alone, drawn each time, is then compared.
 #pragma once
 
 #include <cstddef>

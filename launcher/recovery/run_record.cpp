@@ -12,6 +12,7 @@
 
 #include "comm/mpi_runtime.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/arithmetic/policy_digest.h"
 #include "core/base/error.h"
 #include "launcher/options/options_json.h"
 #include "launcher/options/options_table.h"
@@ -76,6 +77,11 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
         json["inputs"] = {{"count", facts.inputs}};
         if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
     }
+    if (facts.started_from) {
+        json["started_from"] = {{"model", facts.started_from->model.string()},
+                                {"digest", facts.started_from->digest},
+                                {"layers", facts.started_from->layers}};
+    }
     json["configuration"] = options.config_name();
     json["options"] = to_json(options);
     if (!facts.member.empty()) {
@@ -129,6 +135,17 @@ std::vector<std::string> allowed_of(const Json& record) {
     return record.value("allowed", std::vector<std::string>());
 }
 
+std::optional<ModelOrigin> start_of(const Json& record) {
+    if (!record.contains("started_from")) return std::nullopt;
+    try {
+        const Json& start = record.at("started_from");
+        return ModelOrigin{start.at("model").get<std::string>(), start.at("digest").get<std::string>(),
+                           start.at("layers").get<std::vector<std::string>>()};
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
+}
+
 ResolvedOptions options_of(const Json& record,
                            const std::vector<std::pair<std::string, std::string>>& flags) {
     Json options;
@@ -149,6 +166,7 @@ ResolvedOptions options_of(const Json& record,
 RunIdentity RunIdentity::of(const ResolvedOptions& options, const RunFacts& facts) {
     RunIdentity identity;
     identity.facts.emplace_back("program", fmt::format("lockstep {}", kVersion));
+    identity.facts.emplace_back("program: arithmetic", arithmetic_policy_digest().hex());
     identity.facts.emplace_back("data: training set", facts.train_digest);
     identity.facts.emplace_back("data: validation set", facts.validation_digest);
     identity.facts.emplace_back("data: test set", facts.test_digest);

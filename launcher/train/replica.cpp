@@ -53,6 +53,7 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
             norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
     });
     store_->share_first();
+    options_.initial = {};  // the store has them
 }
 
 std::unique_ptr<ParameterStore> Replica::make_store() {

@@ -10,7 +10,9 @@ ShardCut cut_of(const Config& config) {
 }
 
 std::vector<Slice> audit_windows(const Config& config, const ParameterLayout& layout) {
-    if (config.comm.sharding != Sharding::kParameters) return {};
+    constexpr std::size_t kMost_bytes = std::size_t{1} << 28;
+    const bool fits = layout.arena_size() <= kMost_bytes / sizeof(float);
+    if (config.comm.sharding != Sharding::kParameters && fits) return {};
     std::vector<std::size_t> layer_counts;
     for (std::size_t l = 0; l < layout.layer_count(); ++l) {
         layer_counts.push_back(layout.layer_range(l).count);

@@ -20,7 +20,8 @@ struct ShardCut {
 
 ShardCut cut_of(const Config& config);
 
-/// What an audit compares at a time (AuditOptions): a bucket where no rank holds more of the gradients.
+/// What an audit compares at a time (AuditOptions): one bucket's layers where no rank holds more gradients,
+/// or a whole one takes more than a quarter of a GiB.
 std::vector<Slice> audit_windows(const Config& config, const ParameterLayout& layout);
 
 /// What a rank does of one batch, and of every other one of that size.

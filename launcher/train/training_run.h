@@ -20,11 +20,11 @@ struct TrainingJob {
     const Prepared& prepared;
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
-    Faults faults = {};         ///< that this rank is to meet
     AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
     /// The directory of the run that goes on, of rank 0; empty: a new run.
     std::filesystem::path going_on = {};
     std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
+    Faults faults = {};                     ///< that this rank is to meet
 };
 
 struct FinishedRun {
