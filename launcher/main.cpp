@@ -96,7 +96,8 @@ std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes
 int run_subcommand_alone(const CommandLine& line) {
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
-        input.options = resolve_options({input.positional.front(), line.config_flags, process_environment()});
+        input.options =
+            resolve_options({input.positional.front(), line.input.config_flags, process_environment()});
         input.config = make_config(input.options);
         for (const std::string& text : thread_warnings(input, true)) {
             if (!text.empty()) print_warning(text);
@@ -136,9 +137,10 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
+    if (line.subcommand->computes) check_same_arithmetic(comm);
     const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
     if (configured) {
-        input.options = line.subcommand->takes_run ? options_of_run(comm, input, line.config_flags)
+        input.options = line.subcommand->takes_run ? options_of_run(comm, input)
                                                    : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }

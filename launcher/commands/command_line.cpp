@@ -37,13 +37,27 @@ constexpr OwnFlag kCombine{
     "several models: the mean of their outputs, or a vote for each one's class; average where not "
     "given"};
 
-constexpr std::array kTrainFlags{kJson};
+constexpr OwnFlag kInject{"inject", "FAULT",
+                          "for tests and drills, several times: kill:rank=2,step=40; hang:rank=1,step=5; "
+                          "throw:rank=1,step=3; flip:rank=1,layer=0,bit=3,step=7,what=parameter|gradient; "
+                          "slow:rank=1,ms=50; enospc:checkpoint=2; torn:checkpoint=3",
+                          false, true};
+
+constexpr std::array kTrainFlags{
+    OwnFlag{
+        "model", "FILE",
+        "start from the parameters of this model file, or of that of a run directory; drawn where not given"},
+    OwnFlag{"model_layers", "N|NAMES",
+            "how many of that model's first layers are taken, or which, as in layer0,layer2; the others are "
+            "drawn; "
+            "all where not given"},
+    kInject, kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"allow", "NAME",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",
             false, true},
-    kJson};
+    kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
@@ -51,6 +65,15 @@ constexpr std::array kPredictFlags{
     kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
     kSet, kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+constexpr std::array kVerifyFlags{
+    OwnFlag{"ranks", "N,N,…", "numbers of ranks; 1,2,3,4 where not given"},
+    OwnFlag{"threads", "N,N,…", "with each of these training.threads; as configured where not given"},
+    OwnFlag{"shard", "WORD,…", "with each of these comm.shard; as configured where not given"},
+    OwnFlag{"steps", "N", "steps of each run; 20 where not given"},
+    OwnFlag{"launcher", "'WORDS'",
+            "what starts ranks, up to their number; 'mpirun --oversubscribe --bind-to none -n' where not "
+            "given"},
+    kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
     OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
@@ -134,9 +157,18 @@ constexpr std::array kSubcommands{
                .alone = command_digest},
     Subcommand{.name = "diff",
                .arguments = "A B",
-               .help = "first difference of two models; exit code 0 equal, 1 different",
+               .help = "first difference of two models, or of two runs by their directories; exit code 0 "
+                       "equal, 1 different",
                .flags = kJsonAlone,
                .alone = command_diff},
+    Subcommand{.name = "verify",
+               .arguments = "CONFIG",
+               .help = "launch short runs in several ways and compare every step: the acceptance test of a "
+                       "machine; exit code 0 equal, 7 different",
+               .flags = kVerifyFlags,
+               .takes_config = true,
+               .computes = false,
+               .alone = command_verify},
     Subcommand{.name = "export",
                .arguments = "MODEL",
                .help = "write a model's parameters for other programs",
@@ -305,10 +337,17 @@ std::filesystem::path file_name(const std::string& flag, const std::string& valu
     }
 }
 
-void set_flag(CommandInput& input, const std::string& name, const std::string& value) {
+void set_flag(std::string_view subcommand, CommandInput& input, const std::string& name,
+              const std::string& value) {
     if (name == "json") input.json = true;
+    if (subcommand == "verify") return set_verify_flag(input.verify, name, value);
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
+    if (name == "model_layers") {
+        if (value.empty())
+            throw ConfigError("--model_layers: is empty; give a number, or names as in layer0,layer2");
+        input.model_layers = value;
+    }
     if (name == "combine") {
         input.combination =
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
@@ -317,6 +356,9 @@ void set_flag(CommandInput& input, const std::string& name, const std::string& v
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
     if (name == "allow") input.allowed.push_back(value);
+    if (name == "inject") {
+        for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
+    }
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);
@@ -376,7 +418,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
             if (value.starts_with('-') && value.size() > 1) throw_unknown_flag(*line.subcommand, value);
             line.input.positional.emplace_back(value);
         } else if (const OwnFlag* flag = find_flag(*line.subcommand, option.string_key); flag == nullptr) {
-            line.config_flags.emplace_back(option.string_key, value);
+            line.input.config_flags.emplace_back(option.string_key, value);
         } else {
             if (!flag->repeated && std::ranges::find(seen, option.string_key) != seen.end()) {
                 throw ConfigError(
@@ -384,7 +426,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
             }
             seen.push_back(option.string_key);
             line.own_flags.emplace_back(option.string_key, value);
-            set_flag(line.input, option.string_key, value);
+            set_flag(line.subcommand->name, line.input, option.string_key, value);
         }
     }
     check_complete(*line.subcommand, line.input, seen);

@@ -43,9 +43,8 @@ struct CommandLine {
     const Subcommand* subcommand = nullptr;  ///< none: only with help or version
     bool help = false;
     bool version = false;
-    CommandInput input;                                             ///< but for options and config
-    std::vector<std::pair<std::string, std::string>> own_flags;     ///< no keys: name and value, in order
-    std::vector<std::pair<std::string, std::string>> config_flags;  ///< key and value, in order
+    CommandInput input;                                          ///< but for options and config
+    std::vector<std::pair<std::string, std::string>> own_flags;  ///< no keys: name and value, in order
 };
 
 /// Reads the arguments behind the program's name. Throws ConfigError naming the flag and the nearest valid

@@ -1,10 +1,13 @@
-// `lockstep diff`: the first difference of two models. As diff(1): exit code 0 where they are equal, 1 where
-// not.
+// `lockstep diff`: the first difference of two models (of two runs: runs/diff_runs.cpp). As diff(1): exit
+// code 0 where they are equal, 1 where not.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
 #include "launcher/commands/commands.h"
 #include "launcher/files/model_difference.h"
 #include "launcher/files/model_file.h"
@@ -60,6 +63,15 @@ Json to_json(const CommandInput& input, const std::string& networks,
 }  // namespace
 
 int command_diff(const CommandInput& input) {
+    const auto is_directory = [](const std::filesystem::path& path) {
+        std::error_code ignored;
+        return std::filesystem::is_directory(path, ignored);
+    };
+    if (std::ranges::all_of(input.positional, is_directory)) return diff_runs(input);
+    if (std::ranges::any_of(input.positional, is_directory)) {
+        throw ConfigError(fmt::format("{} and {}: a run's directory and a file; give two runs or two models",
+                                      input.positional[0].string(), input.positional[1].string()));
+    }
     const Model a = read_model(input.positional[0]);
     const Model b = read_model(input.positional[1]);
     const std::string networks = network_difference(a.record.network, b.record.network);

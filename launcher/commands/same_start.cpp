@@ -10,6 +10,7 @@
 
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "launcher/options/config.h"
 #include "launcher/run/version.h"
 
@@ -60,7 +61,7 @@ std::vector<Fact> facts_of(const ResolvedOptions& options) {
 
 ResolvedOptions own_options(const CommandLine& line) {
     ResolvedOptions options =
-        resolve_options({line.input.positional.front(), line.config_flags, process_environment()});
+        resolve_options({line.input.positional.front(), line.input.config_flags, process_environment()});
     make_config(options);
     return options;
 }
@@ -75,7 +76,7 @@ bool is_stream_on_rank_0(const Communicator& comm, const std::filesystem::path& 
 }
 
 ResolvedOptions options_of_rank_0(const Communicator& comm, const CommandLine& line) {
-    std::vector<Fact> given = facts_of(line.config_flags);
+    std::vector<Fact> given = facts_of(line.input.config_flags);
     for (const std::string& variable : own_variables()) {
         const std::size_t equals = variable.find('=');
         given.push_back({variable.substr(0, equals), variable.substr(equals + 1), {}});
@@ -110,6 +111,15 @@ void check_same_command(const Communicator& comm, const CommandLine& line) {
     }
     for (Fact& flag : facts_of(line.own_flags)) facts.push_back(std::move(flag));
     same_on_all_ranks(comm, facts, ExitCode::kUsage, kSameStart);
+}
+
+void check_same_arithmetic(const Communicator& comm) {
+    if (comm.size() == 1) return;
+    const std::vector<Fact> facts{
+        {"the digest of the arithmetic", agree(comm, [] { return arithmetic_policy_digest().hex(); }), {}}};
+    same_on_all_ranks(comm, facts, ExitCode::kUsage,
+                      "run the same program on every host; where it is the same, one of these CPUs computes "
+                      "wrongly: leave its host out");
 }
 
 ResolvedOptions same_options(const Communicator& comm, const CommandLine& line) {

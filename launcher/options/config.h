@@ -81,15 +81,21 @@ struct ResamplingConfig {
     std::uint64_t seed = 1;
 };
 
+/// run.ledger: the steps of which ledger.jsonl has digests by layer.
+enum class LedgerSteps { kOff, kEpoch, kStep };
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<LedgerSteps>{"off", "epoch", "step"};
+
 struct RunConfig {
     std::filesystem::path
         dir;                 ///< empty: runs/<configuration>-<date>-<time>, see choose_run_dir in run_log.h
     bool overwrite = false;  ///< a run that `dir` already holds is replaced
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
-    double max_wall_time_seconds = 0.0;   ///< after which it is over; 0: no limit
-    Interval checkpoint_every;            ///< none but for a signal where it is never
-    std::size_t checkpoint_keep = 2;      ///< of the newest, besides the best
+    double max_wall_time_seconds = 0.0;  ///< after which it is over; 0: no limit
+    Interval checkpoint_every;           ///< none but for a signal where it is never
+    std::size_t checkpoint_keep = 2;     ///< of the newest, besides the best
+    LedgerSteps ledger = LedgerSteps::kEpoch;
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };
 

@@ -43,6 +43,7 @@ RunConfig read_run(const ResolvedOptions& options) {
             .max_wall_time_seconds = parse_duration(options.text("run.max_wall_time")).value(),
             .checkpoint_every = parse_interval(options.text("run.checkpoint_every")).value(),
             .checkpoint_keep = count(options, "run.checkpoint_keep"),
+            .ledger = value_named<LedgerSteps>(options.text("run.ledger")),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }
 

@@ -14,6 +14,7 @@
 #include "core/network/network_spec.h"
 #include "core/training/learning_rate.h"
 #include "core/training/optimizer.h"
+#include "launcher/options/config.h"
 #include "launcher/options/options_table.h"
 
 namespace lockstep {
@@ -423,19 +424,22 @@ const std::array kTable{
                .default_text = "false",
                .help = "metrics.jsonl has the norms of the mean gradients, of a step and of an epoch",
                .choices = kSwitchWords},
-    OptionSpec{
-        .key = "run.max_wall_time",
-        .kind = kDuration,
-        .default_text = "0",
-        .help = "stop in time to be over so long after the start, with exit code 75; under Slurm the end of "
-                "the job counts, too; 0: no limit",
-        .free = true},
+    OptionSpec{.key = "run.max_wall_time",
+               .kind = kDuration,
+               .default_text = "0",
+               .help = "stop in time to be over by then, with code 75; 0: no limit but a Slurm job's end",
+               .free = true},
+    OptionSpec{.key = "run.ledger",
+               .kind = kChoice,
+               .default_text = "epoch",
+               .help = "of which steps ledger.jsonl has digests of gradient and parameters by layer, for "
+                       "lockstep diff and replay; epoch: of the last one of each epoch",
+               .choices = names_of<LedgerSteps>},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",
-               .help =
-                   "several ranks: end a job in which no rank comes further for so long, and say where each "
-                   "of them is; 0: never",
+               .help = "several ranks: end a job in which none comes further for so long, and say where "
+                       "each of them is; 0: never",
                .free = true},
 };
 

@@ -173,7 +173,11 @@ void Journal::checkpoint(const RunPosition& at, double stalled_seconds) {
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {
-    if (log_) log_->write_digest(at.epoch, at.step, digest.hex());
+    ledger({.epoch = at.epoch, .step = at.step, .model = digest, .gradient = {}, .parameters = {}});
+}
+
+void Journal::ledger(const LedgerLine& line) {
+    if (log_) log_->write(line);
 }
 
 void Journal::warn(const std::string& text) { progress_.line("warning: " + text); }

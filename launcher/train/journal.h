@@ -89,6 +89,8 @@ class Journal {
     void checkpoint(const RunPosition& at, double stalled_seconds);
     /// Appends to the ledger: the replicas' digest after a step.
     void digest(const RunPosition& at, const Digest128& digest);
+    /// The same with digests by layer.
+    void ledger(const LedgerLine& line);
     void warn(const std::string& text);
     void line(const std::string& text);
 

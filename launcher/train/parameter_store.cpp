@@ -98,6 +98,23 @@ class KeptSums {
     Buffer<float> values_;
 };
 
+/// Gives the digests of a step what a store has, where they are wanted.
+class DigestedValues {
+  public:
+    DigestedValues(StepDigests* digests, StepDigests::HeldBy held_by)
+        : digests_(digests), held_by_(held_by) {}
+    void gradient(ArenaRange range, std::span<const float> sums) const {
+        if (digests_ != nullptr) digests_->add(StepDigests::kGradient, held_by_, range, sums);
+    }
+    void parameters(ArenaRange range, std::span<const float> values) const {
+        if (digests_ != nullptr) digests_->add(StepDigests::kParameters, held_by_, range, values);
+    }
+
+  private:
+    StepDigests* digests_;
+    StepDigests::HeldBy held_by_;
+};
+
 /// Every rank holds and updates everything.
 class WholeStore : public ParameterStore {
   public:
@@ -107,7 +124,8 @@ class WholeStore : public ParameterStore {
           seconds_(seconds),
           whole_(learner, first),
           rule_(options.optimizer, options.regularisation, learner.layout(), learner.layout().arena_size()),
-          sums_(rule_.needs_whole_layers() || options.gradient_sums ? learner.layout().arena_size() : 0) {}
+          sums_(rule_.needs_whole_layers() || options.gradient_sums ? learner.layout().arena_size() : 0),
+          digested_(options.digests, StepDigests::kEveryRank) {}
 
     [[nodiscard]] ParameterSource& parameters() override { return whole_.source(); }
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
@@ -135,10 +153,12 @@ class WholeStore : public ParameterStore {
   private:
     void update(ArenaRange range, std::span<const float> sums) {
         sums_.keep(range.first, sums);
+        digested_.gradient(range, sums);
         if (!rule_.needs_whole_layers()) rule_.update(range.first, range.first, sums, whole_.at(range));
         whole_.updated(range, [this](std::size_t l, ArenaRange layer) {
             if (rule_.needs_whole_layers()) rule_.update_layer(layer, sums_.values(), whole_.arena());
             rule_.limit_norms(l, whole_.arena());
+            digested_.parameters(layer, whole_.at(layer));
             whole_.pack_layer(l);
         });
     }
@@ -148,6 +168,7 @@ class WholeStore : public ParameterStore {
     WholeParameters whole_;
     UpdateRule rule_;
     KeptSums sums_;
+    DigestedValues digested_;
 };
 
 /// Every rank holds all parameters, but updates and keeps state for what it owns; the others send theirs.
@@ -160,7 +181,9 @@ class OptimizerShardedStore : public ParameterStore {
           owned_(reducer),
           whole_(learner, first),
           rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
-          sums_(options.gradient_sums ? owned_.count() : 0) {}
+          sums_(options.gradient_sums ? owned_.count() : 0),
+          digested_sums_(options.digests, StepDigests::kThisRank),
+          digested_parameters_(options.digests, StepDigests::kEveryRank) {}
 
     [[nodiscard]] ParameterSource& parameters() override { return whole_.source(); }
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
@@ -169,6 +192,7 @@ class OptimizerShardedStore : public ParameterStore {
             const Stopwatch watch;
             const ArenaRange range = owned_.range(bucket);
             sums_.keep(owned_.first(bucket), values);
+            digested_sums_.gradient(range, values);
             rule_.update(range.first, owned_.first(bucket), values, whole_.at(range));
             std::ranges::copy(whole_.at(range), values.begin());
             seconds_.optimizer += watch.seconds();
@@ -208,8 +232,9 @@ class OptimizerShardedStore : public ParameterStore {
     /// New parameters of a range, from their owner.
     void take(ArenaRange range, std::span<const float> arena) {
         std::ranges::copy(arena.subspan(range.first, range.count), whole_.at(range).begin());
-        whole_.updated(range, [this](std::size_t l, ArenaRange /*layer*/) {
+        whole_.updated(range, [this](std::size_t l, ArenaRange layer) {
             rule_.limit_norms(l, whole_.arena());
+            digested_parameters_.parameters(layer, whole_.at(layer));
             whole_.pack_layer(l);
         });
     }
@@ -220,6 +245,8 @@ class OptimizerShardedStore : public ParameterStore {
     WholeParameters whole_;
     UpdateRule rule_;
     KeptSums sums_;
+    DigestedValues digested_sums_;
+    DigestedValues digested_parameters_;
 };
 
 /// A rank holds what it owns; passes read layers out of gathered buckets.
@@ -233,7 +260,8 @@ class ParameterShardedStore : public ParameterStore {
           values_(reducer),
           source_(learner.layout(), reducer.buckets(), values_),
           rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
-          sums_(options.gradient_sums ? owned_.count() : 0) {
+          sums_(options.gradient_sums ? owned_.count() : 0),
+          digested_(options.digests, StepDigests::kThisRank) {
         visit_held([&](const Held& held) { first(held.range, held.parameters); });
     }
 
@@ -243,8 +271,11 @@ class ParameterShardedStore : public ParameterStore {
     [[nodiscard]] GradientReducer::Update updater() override {
         return [this](std::size_t bucket, std::span<float> sums) {
             const Stopwatch watch;
+            const ArenaRange range = owned_.range(bucket);
             sums_.keep(owned_.first(bucket), sums);
-            rule_.update(owned_.range(bucket).first, owned_.first(bucket), sums, values_.owned(bucket));
+            digested_.gradient(range, sums);
+            rule_.update(range.first, owned_.first(bucket), sums, values_.owned(bucket));
+            digested_.parameters(range, values_.owned(bucket));
             seconds_.optimizer += watch.seconds();
         };
     }
@@ -276,6 +307,7 @@ class ParameterShardedStore : public ParameterStore {
     ShardedParameters source_;
     UpdateRule rule_;
     KeptSums sums_;
+    DigestedValues digested_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/network/learner.h"
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
+#include "launcher/recovery/step_digests.h"
 #include "launcher/run/step_seconds.h"
 
 namespace lockstep {
@@ -19,7 +20,8 @@ namespace lockstep {
 struct StoreOptions {
     OptimizerOptions optimizer;
     RegularisationOptions regularisation;
-    bool gradient_sums = false;  ///< gradient_sums() will be asked for
+    bool gradient_sums = false;      ///< gradient_sums() will be asked for
+    StepDigests* digests = nullptr;  ///< gets every step's gradient and new parameters; null: nobody does
 };
 
 /// Writes the parameters of a range as they are before the first step.

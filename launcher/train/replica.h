@@ -16,6 +16,7 @@
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
 #include "launcher/recovery/state_arrays.h"
+#include "launcher/recovery/step_digests.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
@@ -39,6 +40,7 @@ struct ReplicaOptions {
     GradientReducerOptions reducer;
     bool gradient_norms = false;  ///< steps state theirs
     bool epoch_norms = false;     ///< and epoch_gradient_norm() will be asked for
+    bool digests = false;         ///< digests() will be asked for
     double kept_share = 0.0;      ///< of a leaf's values that go up the tree, with Compression::kTopK
     ShardBounds bounds;
 };
@@ -60,9 +62,15 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. What this rank asks for reaches the others with it. Collective.
+    /// dropout draws by it. What this rank asks for reaches the others with it. `visit` sees the nodes of the
+    /// leaf tree that this rank computes; null: nobody does. Collective.
     StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
-                    RunRequests asked = {});
+                    RunRequests asked = {}, const VisitNode& visit = nullptr);
+
+    /// Lets `damage` write, between steps, to what this rank holds first of each layer's parameters: a fault
+    /// on purpose.
+    using Damage = std::function<void(std::size_t layer, std::span<float> parameters)>;
+    void damage_parameters(const Damage& damage);
 
     /// Forwards the pieces of this rank's share once more, as they were in a step that was not finite, and
     /// visits each while learner().first_not_finite can be asked. Collective where parameters are sharded, so
@@ -102,6 +110,8 @@ class Replica {
     [[nodiscard]] ParameterSource& parameters() { return store_->parameters(); }
     /// What this rank has sent of its gradients to other hosts until now.
     [[nodiscard]] Traffic traffic() const { return reducer_.traffic(); }
+    /// Of the steps, for which it has to be told that one is to be digested. Requires options.digests.
+    [[nodiscard]] StepDigests& digests() { return *digests_; }
     [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
     void reset_seconds() { seconds_ = {}; }
 
@@ -123,6 +133,7 @@ class Replica {
     std::unique_ptr<Learner> learner_;
     StepSeconds seconds_;
     GradientReducer reducer_;  // with the gradients
+    std::optional<StepDigests> digests_;
     std::unique_ptr<ParameterStore> store_;
     std::optional<ErrorFeedback> feedback_;
     MetricsSum metrics_sum_;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/recovery/ledger.h"
 #include "launcher/run/run_directory.h"
 
 namespace lockstep {
@@ -71,8 +72,7 @@ class RunLog {
     void publish() { dir_.publish(); }
 
     void write(const Metrics& metrics);
-    /// {"step": …, "epoch": …, "digest": "…"} with the parameters' digest after that step.
-    void write_digest(std::uint64_t epoch, std::uint64_t step, const std::string& digest_hex);
+    void write(const LedgerLine& line);
 
     /// Writes result.json: what train prints with --json. Throws CheckpointError.
     void write_result(const nlohmann::json& result);

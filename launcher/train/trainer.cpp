@@ -34,6 +34,7 @@ ReplicaOptions replica_options(const Config& config, ShardBounds bounds, std::ve
                         .compression = config.comm.compression},
             .gradient_norms = config.training.takes_norms(),
             .epoch_norms = config.training.takes_epoch_norms(),
+            .digests = config.run.ledger != LedgerSteps::kOff,
             .kept_share = config.comm.keep,
             .bounds = bounds};
 }
@@ -106,6 +107,11 @@ void Trainer::begin_from(const RunState& state, const FillState& fill) {
     state_ = state;
 }
 
+void Trainer::inject(Faults faults) {
+    agree(comm_, [&] { faults.check(layout()); });
+    faults_ = std::move(faults);
+}
+
 RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
@@ -161,7 +167,7 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
-        const StepResult result = step(batch, ask ? ask() : RunRequests{});
+        const StepResult result = step(batch, ask ? ask() : RunRequests{}, journal);
         asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
         state_.epoch_sum.correct += result.metrics.correct;
@@ -170,12 +176,17 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
         TrainingCourse::step(state_.course, result.metrics.loss, batch.samples);
         journal.step(state_.at, result.metrics.loss / static_cast<double>(batch.samples),
                      result.gradient_norm, s + 1, plan_.steps_per_epoch());
+        if (is_in_ledger()) {
+            const auto line = replica_.digests().end(epoch, state_.at.step);
+            if (line) journal.ledger(*line);
+        }
         if (check_every > 0 && state_.at.step % check_every == 0) {
             journal.training_ends();
             check_replicas_now(journal, state_.at);
             journal.training_begins(state_.at);
         }
     } while (!asked.any() && step_in_epoch() > 0 && steps_left() && state_.at.step < last_step);
+    flush_ledger(journal);
     return asked;
 }
 
@@ -254,7 +265,7 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-StepResult Trainer::step(const Batch& batch, RunRequests asked) {
+StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
     const ReadSamples read = [&](std::size_t first, std::size_t count) {
@@ -267,8 +278,11 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked) {
     report_step(state_.at.step);
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
-    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked);
+    if (is_in_ledger()) replica_.digests().begin();
+    const StepResult result =
+        replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked, meet_faults());
     if (!result.finite) {
+        flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
                                                   replica_.revisit(work, read, visit);
@@ -280,6 +294,33 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked) {
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
     return result;
+}
+
+VisitNode Trainer::meet_faults() {
+    if (!faults_.any()) return nullptr;
+    const std::size_t step = state_.at.step;
+    faults_.before_step(step);
+    if (faults_.flips(FlipTarget::kParameter, step)) {
+        replica_.damage_parameters([&](std::size_t layer, std::span<float> parameters) {
+            faults_.flip(FlipTarget::kParameter, step, layer, parameters);
+        });
+    }
+    if (!faults_.flips(FlipTarget::kGradient, step)) return nullptr;
+    return [this, step](std::size_t layer, const TreePiece::Node& /*node*/, std::span<float> gradient) {
+        faults_.flip(FlipTarget::kGradient, step, layer, gradient);
+    };
+}
+
+bool Trainer::is_in_ledger() const {
+    if (config_.run.ledger == LedgerSteps::kEpoch)
+        return step_in_epoch() == 0 || state_.at.step == config_.training.max_steps;
+    return config_.run.ledger == LedgerSteps::kStep;
+}
+
+void Trainer::flush_ledger(Journal& journal) {
+    if (config_.run.ledger == LedgerSteps::kOff) return;
+    report_place(Place::kReplicas);
+    if (const auto line = replica_.digests().flush()) journal.ledger(*line);
 }
 
 bool Trainer::steps_left() const {
@@ -301,6 +342,7 @@ std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
 }
 
 Digest128 Trainer::check_replicas_now(Journal& journal, const RunPosition& at) {
+    flush_ledger(journal);
     report_place(Place::kReplicas);
     const std::vector<LayerDigest> digests = parameter_digests(layout(), parameters());
     check_replicas(comm_, digests, fmt::format("after step {}", at.step));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
@@ -44,6 +45,7 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const DataSe
     }
     facts.train_digest = data.train->digest();
     facts.test_digest = data.test->digest();
+    if (job.prepared.start) facts.started_from = job.prepared.start->origin();
     facts.inputs = data.train->raw_size();
     facts.input_divisor = data.train->input_divisor();
     facts.parameter_count = trainer.layout().parameter_count();
@@ -130,6 +132,13 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
+/// Those that are given: by the configuration's file of weights, or by a model with what it leaves to be
+/// drawn. None: all are drawn.
+std::vector<float> first_parameters(const Prepared& prepared, std::uint64_t seed) {
+    if (!prepared.start) return prepared.weights;
+    return prepared.start->parameters(prepared.network, seed);
+}
+
 /// `path` is rank 0's. Collective.
 void save(const Communicator& comm, const std::filesystem::path& path, const Config& config,
           const Prepared& prepared, Trainer& trainer, const RunPosition& at) {
@@ -173,7 +182,9 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         check_memory(job.options, plan.activation_bytes, plan.memory_bytes());
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
-    Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    Trainer trainer(comm, job.config, prepared.network, prepared.data,
+                    agree(comm, [&] { return first_parameters(prepared, job.config.training.seed); }));
+    trainer.inject(job.faults);
     RunFacts facts;
     if (comm.rank() == 0) facts = facts_of(comm, job, prepared.data, trainer);
     const RunIdentity identity = comm.rank() == 0 ? RunIdentity::of(job.options, facts) : RunIdentity();
@@ -203,7 +214,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         if (!advice.empty()) journal.warn(advice);
     }
 
-    Checkpointing checkpointing(comm, job.config, files, identity);
+    Checkpointing checkpointing(comm, job.config, files, identity, job.faults);
     TimeLimit limit = job.limit;
     const auto ask = [&] {
         RunRequests asked = job.ask ? job.ask() : RunRequests{};

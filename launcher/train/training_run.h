@@ -27,6 +27,7 @@ struct TrainingJob {
     /// The directory of the run that goes on, of rank 0; empty: a new run.
     std::filesystem::path going_on = {};
     std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
+    Faults faults = {};                     ///< that this rank is to meet
 };
 
 struct FinishedRun {

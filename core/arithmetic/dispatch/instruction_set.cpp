@@ -135,6 +135,7 @@ Choice make_choice(InstructionSet isa) {
     fill_scalar_elementwise(choice.table);
     fill_scalar_steps(choice.table);
     fill_scalar_regularisation(choice.table);
+    fill_scalar_digest(choice.table);
     fill_scalar_peak(choice.table);
     if (isa == InstructionSet::kAvx2) fill_avx2(choice.table);
     if (isa >= InstructionSet::kAvx512) fill_avx512(choice.table);

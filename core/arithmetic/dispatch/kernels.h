@@ -122,7 +122,21 @@ struct DropoutTask {
     Rows dropped;  // (samples, units)
 };
 
-/// Every operation of gemm.h, distance.h, elementwise.h, dropout.h and column_norm.h on one thread.
+/// sums[l] += for each block its factor times the sum of its values' bits times their keys, see
+/// value_digest.h.
+struct DigestTask {
+    const float* values;  // (blocks, kDigestBlock)
+    std::size_t blocks;
+    const unsigned* keys;               // (kDigestBlock)
+    const unsigned long long* factors;  // (blocks)
+    unsigned long long* sums;           // (kDigestSums)
+};
+inline constexpr std::size_t kDigestSums = 8;
+/// Values of a block: eight rows of two for each sum, whose keys the wide kernels keep in registers.
+inline constexpr std::size_t kDigestBlock = 8 * 2 * kDigestSums;
+
+/// Every operation of gemm.h, distance.h, elementwise.h, dropout.h, column_norm.h and value_digest.h on one
+/// thread.
 struct Kernels {
     void (*forward)(const ForwardTask&);
     void (*input_delta)(const InputDeltaTask&);
@@ -149,6 +163,7 @@ struct Kernels {
     void (*mask_dropped)(float rate, const float* dropped, float* delta, std::size_t count);
     /// See limit_column_norms; w (rows, cols).
     void (*limit_columns)(Rows w, std::size_t rows, std::size_t cols, float limit);
+    void (*digest)(const DigestTask&);
     /// See fma_burst in peak.h; what the chains come to goes to *sink.
     std::size_t (*fma_burst)(std::size_t rounds, float* sink);
 };
@@ -162,6 +177,7 @@ void fill_scalar_distance(Kernels& table);
 void fill_scalar_elementwise(Kernels& table);
 void fill_scalar_steps(Kernels& table);
 void fill_scalar_regularisation(Kernels& table);
+void fill_scalar_digest(Kernels& table);
 void fill_scalar_peak(Kernels& table);
 void fill_avx2(Kernels& table);
 void fill_avx512(Kernels& table);

@@ -10,6 +10,7 @@
 #include "core/arithmetic/simd/elementwise.h"
 #include "core/arithmetic/optimizer/simd_steps.h"
 #include "core/arithmetic/simd/regularisation.h"
+#include "core/arithmetic/simd/digest.h"
 #include "core/arithmetic/simd/tile.h"
 #include "core/arithmetic/simd/pack.h"
 #include "core/arithmetic/simd/gemm.h"
@@ -44,6 +45,7 @@ inline void fill_simd(Kernels& table) {
     table.drop_out = drop_out_simd;
     table.mask_dropped = mask_dropped_simd;
     table.limit_columns = limit_columns_simd;
+    table.digest = digest_simd;
     table.fma_burst = fma_burst_simd;
 }
 

@@ -67,6 +67,18 @@ inline WideProduct wide_product(Ints a, unsigned factor) {
     return {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA),
             _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
 }
+/// Pairs of lanes as one number of 64 bits: the product of the low halves, the high half, sum and product mod
+/// 2^64.
+inline Ints low_product(Ints a, Ints b) { return _mm256_mul_epu32(a, b); }
+inline Ints high_word(Ints a) { return _mm256_srli_epi64(a, 32); }
+inline Ints wide_plus(Ints a, Ints b) { return _mm256_add_epi64(a, b); }
+inline Ints wide_times(Ints a, unsigned long long factor) {
+    const Ints f = _mm256_set1_epi64x(static_cast<long long>(factor));
+    const Ints crossed = wide_plus(low_product(high_word(a), f), low_product(a, high_word(f)));
+    return wide_plus(low_product(a, f), _mm256_slli_epi64(crossed, 32));
+}
+inline Ints load_ints(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline void store_ints(void* p, Ints i) { _mm256_storeu_si256(static_cast<__m256i*>(p), i); }
 inline Ints both(Ints a, Ints b) { return _mm256_and_si256(a, b); }
 template <int kBits>
 inline Ints shift_left(Ints i) {

@@ -69,6 +69,16 @@ inline WideProduct wide_product(Ints a, unsigned factor) {
     return {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_maskz_slli_epi64(0xFF, odd, 32)),
             _mm512_mask_blend_epi32(0xAAAA, _mm512_maskz_srli_epi64(0xFF, even, 32), odd)};
 }
+/// Pairs of lanes as one number of 64 bits: the product of the low halves, the high half, sum and product mod
+/// 2^64.
+inline Ints low_product(Ints a, Ints b) { return _mm512_maskz_mul_epu32(0xFF, a, b); }
+inline Ints high_word(Ints a) { return _mm512_maskz_srli_epi64(0xFF, a, 32); }
+inline Ints wide_plus(Ints a, Ints b) { return _mm512_add_epi64(a, b); }
+inline Ints wide_times(Ints a, unsigned long long factor) {
+    return _mm512_mullo_epi64(a, _mm512_set1_epi64(static_cast<long long>(factor)));
+}
+inline Ints load_ints(const void* p) { return _mm512_loadu_si512(p); }
+inline void store_ints(void* p, Ints i) { _mm512_storeu_si512(p, i); }
 inline Ints both(Ints a, Ints b) { return _mm512_and_si512(a, b); }
 template <int kBits>
 inline Ints shift_left(Ints i) {

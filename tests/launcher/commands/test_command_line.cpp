@@ -30,17 +30,17 @@ TEST_CASE("command line: files, own flags and keys of the configuration") {
     CHECK(line.input.out == "p.csv");
     CHECK(line.input.set == "train");
     CHECK(line.input.json);
-    CHECK(line.config_flags == std::vector<std::pair<std::string, std::string>>{
-                                   {"training.epochs", "3"}, {"optimizer.learning_rate", "0.1"}});
+    CHECK(line.input.config_flags == std::vector<std::pair<std::string, std::string>>{
+                                         {"training.epochs", "3"}, {"optimizer.learning_rate", "0.1"}});
 }
 
 TEST_CASE("command line: a value may start with a dash, layers may be repeated") {
     const CommandLine line =
         parse_command_line({"train", "c.ini", "--optimizer.learning_rate", "-1", "--network.layer",
                             "dense units=1", "--network.layer", "dense units=2"});
-    REQUIRE(line.config_flags.size() == 3);
-    CHECK(line.config_flags[0].second == "-1");
-    CHECK(line.config_flags[2].second == "dense units=2");
+    REQUIRE(line.input.config_flags.size() == 3);
+    CHECK(line.input.config_flags[0].second == "-1");
+    CHECK(line.input.config_flags[2].second == "dense units=2");
 }
 
 TEST_CASE("command line: two files, ranks, layers, formats") {

@@ -70,7 +70,7 @@ TEST_CASE("run log: the record and the lines are there as soon as they are writt
     Metrics metrics;
     metrics.event = "start";
     log.write(metrics);
-    log.write_digest(1, 7, "abcd");
+    log.write(LedgerLine{.epoch = 1, .step = 7, .model = Digest128{1, 2}, .gradient = {}, .parameters = {}});
 
     const json record = json::parse(content_of(folder / "deep/run/run.json"));
     CHECK(record["ranks"] == 2);
@@ -82,8 +82,9 @@ TEST_CASE("run log: the record and the lines are there as soon as they are writt
         CHECK(record[key].is_string());
     }
     CHECK(json::parse(content_of(folder / "deep/run/metrics.jsonl"))["event"] == "start");
-    CHECK(content_of(folder / "deep/run/ledger.jsonl") == R"({"epoch":1,"step":7,"digest":"abcd"})"
-                                                          "\n");
+    CHECK(content_of(folder / "deep/run/ledger.jsonl") ==
+          R"({"epoch":1,"step":7,"digest":"00000000000000010000000000000002"})"
+          "\n");
     CHECK(log.model_path() == folder / "deep/run/model.lockstep");
 }
 
@@ -98,7 +99,8 @@ TEST_CASE("run log: one that goes on keeps the lines of the steps that are not l
             metrics.event = "step";
             metrics.step = step;
             log.write(metrics);
-            log.write_digest(1, step, "abcd");
+            log.write(LedgerLine{
+                .epoch = 1, .step = step, .model = Digest128{1, 2}, .gradient = {}, .parameters = {}});
         }
     }
     std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"st)";
