@@ -30,14 +30,23 @@ bool has_room(std::size_t bytes) {
     return bytes + bytes / 8 + (std::size_t{1} << 20) <= std::uint64_t{shm.f_bavail} * shm.f_frsize;
 }
 
+/// Linux 5.14 and later take pages where they are mapped.
+bool can_populate() { return madvise(nullptr, 0, MADV_POPULATE_WRITE) == 0; }
+
 /// Takes the pages under `memory`; false where there are none left. Without this, a file system that is full
 /// by then ends the process by SIGBUS at the first write.
 bool populate(std::span<std::byte> memory) {
+    if (!can_populate()) return true;  // make_room has taken them
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     const std::size_t into_page = reinterpret_cast<std::uintptr_t>(memory.data()) % page;
-    // EINVAL: a kernel before 5.14 cannot say; then has_room was the only check.
-    return madvise(memory.data() - into_page, into_page + memory.size(), MADV_POPULATE_WRITE) == 0 ||
-           errno == EINVAL;
+    return madvise(memory.data() - into_page, into_page + memory.size(), MADV_POPULATE_WRITE) == 0;
+}
+
+/// Gives a new file its size, and its pages where they cannot be taken once it is mapped, as huge ones where
+/// the kernel has them.
+bool make_room(int file, std::size_t bytes) {
+    const auto size = static_cast<off_t>(bytes);
+    return ftruncate(file, size) == 0 && (can_populate() || posix_fallocate(file, 0, size) == 0);
 }
 
 /// A file of POSIX shared memory; closed, and where it was made by this process its name taken away, at the
@@ -53,7 +62,8 @@ class SharedFile {
             SharedFile file(local_rank, id, O_RDWR | O_CREAT | O_EXCL);
             if (!file.is_open()) continue;
             file.made_ = true;
-            if (ftruncate(file.file_, static_cast<off_t>(bytes)) == 0) return file;
+            if (make_room(file.file_, bytes)) return file;
+            break;
         } while (errno == EEXIST);
         return {};
     }

@@ -13,9 +13,13 @@ namespace lockstep {
 /// are returned, not fatal, so that they reach main as MpiError. The destructor finalises (collective),
 /// unless an exception is escaping: the other ranks may then never reach MPI_Finalize, and main must call
 /// abort_job.
+///
+/// While it lives, no file of shared memory has a name that could outlive a job that is killed, and a rank
+/// whose shared memory goes away says so and ends with kInternal in place of a SIGBUS.
 class MpiRuntime {
   public:
-    /// Collective. Throws MpiError if MPI does not start, or offers less than MPI_THREAD_FUNNELED.
+    /// Collective. Throws MpiError if MPI does not start, or offers less than MPI_THREAD_FUNNELED, and Error
+    /// where there is too little memory to try.
     MpiRuntime(int& argc, char**& argv);
     ~MpiRuntime();
     MpiRuntime(const MpiRuntime&) = delete;
@@ -28,6 +32,7 @@ class MpiRuntime {
 
   private:
     int exceptions_at_start_;
+    std::string segment_;  // Open MPI's file of this rank's shared memory, whose name is taken away
 };
 
 /// Ends the whole job, on every rank, with `code`: flushes this process's streams, then MPI_Abort where MPI

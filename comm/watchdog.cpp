@@ -121,6 +121,11 @@ void report_place(Place place, std::size_t detail) noexcept {
 
 void report_step(std::size_t step) noexcept { own->step.store(step, std::memory_order_relaxed); }
 
+Reports reports_of_this_rank() noexcept {
+    const Place place = place_of(own->at.load(std::memory_order_relaxed));
+    return {own->places.load(std::memory_order_relaxed), place == Place::kFiles || place == Place::kGroups};
+}
+
 class Watchdog::Watch {
   public:
     Watch(const Communicator& comm, Seconds patience, std::string advice);
@@ -141,6 +146,8 @@ class Watchdog::Watch {
     };
 
     void share_beats();
+    void start();
+    void stop();
     void run();
     /// Looks at all ranks of the host; true if they have been waited for too long.
     bool look();
@@ -170,18 +177,24 @@ Watchdog::Watch::Watch(const Communicator& comm, Seconds patience, std::string a
       most_looks_(static_cast<int>(std::ceil(patience / interval_))),
       advice_(std::move(advice)) {
     share_beats();
-    agree(comm, [&] {
-        const NoSignals inherited;
-        try {
-            thread_ = std::thread([this] { run(); });
-        } catch (const std::exception& error) {
-            throw Error(ExitCode::kInternal,
-                        fmt::format("no thread can be started to watch the ranks: {}; raise "
-                                    "the limits on memory and processes (ulimit -v, -u)",
-                                    error.what()));
-        }
-    });
+    try {
+        agree(comm, [&] { start(); });
+    } catch (...) {
+        stop();  // another rank's fault: this one's thread is at work
+        throw;
+    }
     own = beat_;
+}
+
+void Watchdog::Watch::start() {
+    const NoSignals inherited;
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::exception& error) {
+        throw Error(ExitCode::kInternal, fmt::format("no thread can be started to watch the ranks: {}; raise "
+                                                     "the limits on memory and processes (ulimit -v, -u)",
+                                                     error.what()));
+    }
 }
 
 /// Every rank of the host sees what the others tell; collective.
@@ -198,7 +211,9 @@ void Watchdog::Watch::share_beats() {
     if (!memory_) peers_.push_back({beat_, comm_.where()});
 }
 
-Watchdog::Watch::~Watch() {
+Watchdog::Watch::~Watch() { stop(); }
+
+void Watchdog::Watch::stop() {
     own = &unwatched;
     beat_->left = true;
     {

@@ -45,6 +45,14 @@ void report_place(Place place, std::size_t detail = 0) noexcept;
 /// In that step of a run, from 1; 0: outside steps. The same.
 void report_step(std::size_t step) noexcept;
 
+/// How often this rank has told where it is, and whether that is work whose length nobody knows, but for
+/// kOutside. Safe in a signal's handler.
+struct Reports {
+    std::uint64_t count = 0;
+    bool is_long_work = false;
+};
+Reports reports_of_this_rank() noexcept;
+
 /// A watch over the ranks, from construction to destruction.
 class Watchdog {
   public:

@@ -29,6 +29,7 @@
 #include "launcher/options/options_environment.h"
 #include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
+#include "launcher/run/launcher_watch.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/thread_advice.h"
@@ -134,14 +135,13 @@ void warn_of_threads(const Communicator& comm, const std::array<std::string, 2>&
 
 int run_on_ranks(Communicator& comm, const CommandLine& line) {
     CommandInput input = line.input;
-    std::optional<RequestSignals> signals;
-    if (line.subcommand->trains) signals.emplace();
     const ContractFloatMode float_mode;
     // A rank whose CPU lacks the instruction set that is asked for says so before any work is done.
     agree(comm, [] { instruction_set(); });
+    if (line.subcommand->computes) check_same_arithmetic(comm);
     const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
     if (configured) {
-        input.options = line.subcommand->takes_run ? options_of_run(comm, input, line.input.config_flags)
+        input.options = line.subcommand->takes_run ? options_of_run(comm, input)
                                                    : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
@@ -150,7 +150,6 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");
     const int code = line.subcommand->on_ranks(comm, input);
     watchdog.finish();
-    if (code != 0) leave_on_termination(code);
     return code;
 }
 
@@ -158,11 +157,15 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
 /// that none waits for one that was started for something else.
 int run_with_mpi(int argc, char** argv, const Request& request) {
     const bool of_ranks = is_of_ranks(request);
+    // Before MPI starts, which may take its time: no signal that asks for something may end the job.
+    std::optional<RequestSignals> signals;
+    if (of_ranks && request.line.subcommand != nullptr && request.line.subcommand->trains) signals.emplace();
     bool is_left = false;  // a request that is not of ranks, for when MPI has ended
     int code = 0;
     {
         const MpiRuntime runtime(argc, argv);
         Communicator comm;
+        const LauncherWatch launcher(comm.rank() == 0 ? comm.where() : "");
         if (of_ranks) {
             try {
                 check_launch([](const char* variable) { return std::getenv(variable); }, comm.size());

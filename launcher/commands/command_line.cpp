@@ -37,13 +37,27 @@ constexpr OwnFlag kCombine{
     "several models: the mean of their outputs, or a vote for each one's class; average where not "
     "given"};
 
-constexpr std::array kTrainFlags{kJson};
+constexpr OwnFlag kInject{"inject", "FAULT",
+                          "for tests and drills, several times: kill:rank=2,step=40; hang:rank=1,step=5; "
+                          "throw:rank=1,step=3; flip:rank=1,layer=0,bit=3,step=7,what=parameter|gradient; "
+                          "slow:rank=1,ms=50; enospc:checkpoint=2; torn:checkpoint=3",
+                          false, true};
+
+constexpr std::array kTrainFlags{
+    OwnFlag{
+        "model", "FILE",
+        "start from the parameters of this model file, or of that of a run directory; drawn where not given"},
+    OwnFlag{"model_layers", "N|NAMES",
+            "how many of that model's first layers are taken, or which, as in layer0,layer2; the others are "
+            "drawn; "
+            "all where not given"},
+    kInject, kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"allow", "NAME",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",
             false, true},
-    kJson};
+    kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
 constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
@@ -330,6 +344,11 @@ void set_flag(std::string_view subcommand, CommandInput& input, const std::strin
     if (name == "ledger_only") input.ledger_only = true;
     if (name == "layers") input.layers = value.empty();
     if (name == "model") input.models.push_back(file_name(name, value));
+    if (name == "model_layers") {
+        if (value.empty())
+            throw ConfigError("--model_layers: is empty; give a number, or names as in layer0,layer2");
+        input.model_layers = value;
+    }
     if (name == "combine") {
         input.combination =
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
@@ -338,6 +357,9 @@ void set_flag(std::string_view subcommand, CommandInput& input, const std::strin
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
     if (name == "allow") input.allowed.push_back(value);
+    if (name == "inject") {
+        for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
+    }
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);

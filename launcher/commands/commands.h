@@ -14,6 +14,7 @@
 #include "launcher/commands/runs/verify.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
 
 namespace lockstep {
@@ -32,6 +33,7 @@ struct CommandInput {
     std::vector<std::filesystem::path> positional;  ///< as many as the subcommand takes: CONFIG, FILE, A B
     bool json = false;                              ///< one JSON object on stdout and nothing else
     std::vector<std::filesystem::path> models;  ///< --model FILE, which eval and predict take several times
+    std::string model_layers;                   ///< --model_layers N|NAMES; "": all
     Combination combination = Combination::kAverage;  ///< --combine
     std::filesystem::path out;                        ///< --out FILE
     std::string set = "test";                         ///< --set train|validation|test
@@ -39,17 +41,19 @@ struct CommandInput {
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     bool layers = false;                              ///< --layers
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
+    std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
     VerifyInput verify;                                             ///< of `verify`, likewise
     ReplayInput replay;                                             ///< of `replay`, likewise
     bool ledger_only = false;                                       ///< --ledger_only
     std::vector<std::pair<std::string, std::string>> config_flags;  ///< keys given as flags, in order
+
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
     // Of a run that goes on, by `resume`:
-    std::string subcommand;            ///< "train", "crossval", "bag"
-    std::vector<std::string> changed;  ///< keys that flags give
-    std::filesystem::path going_on;    ///< its directory; empty: a new run
+    std::string subcommand;          ///< "train", "crossval", "bag"
+    std::string start_digest;        ///< of the model that it started from; empty: from none
+    std::filesystem::path going_on;  ///< its directory; empty: a new run
 
     ResolvedOptions options;  ///< of the subcommands that take CONFIG or RUN_DIR: the same on every rank
     Config config;
@@ -60,9 +64,9 @@ int command_train(Communicator& communicator, const CommandInput& input);
 int command_replay(Communicator& communicator, const CommandInput& input);  ///< on one
 int command_resume(Communicator& communicator, const CommandInput& input);
 /// The configuration of the run in input.positional[0], with the flags' values in place of its own; sets
-/// `subcommand`, `changed` and `allowed`. Throws ConfigError and CheckpointError through agree. Collective.
-ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input,
-                               const std::vector<std::pair<std::string, std::string>>& flags);
+/// `subcommand`, the model it started from and `allowed`. Throws ConfigError and CheckpointError through
+/// agree. Collective.
+ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);

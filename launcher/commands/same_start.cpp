@@ -10,6 +10,7 @@
 
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "launcher/options/config.h"
 #include "launcher/run/version.h"
 
@@ -110,6 +111,15 @@ void check_same_command(const Communicator& comm, const CommandLine& line) {
     }
     for (Fact& flag : facts_of(line.own_flags)) facts.push_back(std::move(flag));
     same_on_all_ranks(comm, facts, ExitCode::kUsage, kSameStart);
+}
+
+void check_same_arithmetic(const Communicator& comm) {
+    if (comm.size() == 1) return;
+    const std::vector<Fact> facts{
+        {"the digest of the arithmetic", agree(comm, [] { return arithmetic_policy_digest().hex(); }), {}}};
+    same_on_all_ranks(comm, facts, ExitCode::kUsage,
+                      "run the same program on every host; where it is the same, one of these CPUs computes "
+                      "wrongly: leave its host out");
 }
 
 ResolvedOptions same_options(const Communicator& comm, const CommandLine& line) {

@@ -13,6 +13,10 @@ namespace lockstep {
 /// Collective.
 void check_same_command(const Communicator& comm, const CommandLine& line);
 
+/// Throws CollectiveError (exit code 2) where ranks would compute other numbers of the same: by their
+/// arithmetic_policy_digest. Collective.
+void check_same_arithmetic(const Communicator& comm);
+
 /// The options of the subcommands that take CONFIG, as this rank resolves and checks them by its own file,
 /// variables and flags. Throws CollectiveError (exit code 2) for what any rank cannot resolve, and where
 /// ranks resolve a key to other values, which it names. Files of other names are fine where all keys are

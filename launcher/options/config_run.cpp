@@ -40,6 +40,7 @@ RunConfig read_run(const ResolvedOptions& options) {
             .overwrite = options.text("run.overwrite") == "true",
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
+            .max_wall_time_seconds = parse_duration(options.text("run.max_wall_time")).value(),
             .checkpoint_every = parse_interval(options.text("run.checkpoint_every")).value(),
             .checkpoint_keep = count(options, "run.checkpoint_keep"),
             .ledger = value_named<LedgerSteps>(options.text("run.ledger")),

@@ -431,6 +431,13 @@ const std::array kTable{
                        "lockstep diff and replay; epoch: of the last one of each epoch",
                .choices = names_of<LedgerSteps>,
                .free = true},
+    OptionSpec{
+        .key = "run.max_wall_time",
+        .kind = kDuration,
+        .default_text = "0",
+        .help = "stop in time to be over so long after the start, with exit code 75; under Slurm the end of "
+                "the job counts, too; 0: no limit",
+        .free = true},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",

@@ -156,13 +156,18 @@ void write_part(const std::filesystem::path& path, std::span<const StateArray> a
         }
     }
     const std::size_t padding = ceil_divide(count, kCacheLine_floats) * kCacheLine_floats - count;
-    TensorWriter file(path, kPartFormat, kPartFormat.newest_version, compact(to_json(blocks)),
+    // It gets its name when it is known to be good: another rank waits for that.
+    const std::filesystem::path unverified = path.string() + ".unverified";
+    TensorWriter file(unverified, kPartFormat, kPartFormat.newest_version, compact(to_json(blocks)),
                       count + padding);
     for (const std::span<const float> run : values) file.write(run);
     const std::array<float, kCacheLine_floats> zeros{};
     file.write(std::span(zeros).first(padding));
     file.commit();
-    verify_part(path.parent_path(), read_part(path));
+    verify_part(path.parent_path(), read_part(unverified));
+    std::error_code error;
+    std::filesystem::rename(unverified, path, error);
+    if (error) fail(path.string(), fmt::format("cannot be renamed: {}", error.message()));
 }
 
 CheckpointPart read_part(const std::filesystem::path& path) {

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <functional>
 #include <future>
 #include <optional>
 #include <thread>
@@ -78,8 +81,8 @@ class CheckpointWriter::Work {
     }
 
     /// Writes what was copied as part `rank` of the checkpoint that is begun in `folder`. With `publish`, by
-    /// rank 0, waits for the parts of `writers` and does that.
-    void start(const std::filesystem::path& folder, std::size_t rank,
+    /// rank 0, waits for the parts of `writers` and does that. `full`: as if the disk were.
+    void start(const std::filesystem::path& folder, std::size_t rank, bool full,
                std::optional<std::vector<std::size_t>> writers,
                std::function<void(std::span<const CheckpointPart>)> publish) {
         std::promise<void> written;
@@ -87,12 +90,17 @@ class CheckpointWriter::Work {
         written_ = written.get_future();
         published_ = published.get_future();
         all_written_ = false;
-        thread_ = start_without_signals([this, folder, rank, writers = std::move(writers),
+        thread_ = start_without_signals([this, folder, rank, full, writers = std::move(writers),
                                          publish = std::move(publish), written = std::move(written),
                                          published = std::move(published), watch = Stopwatch()]() mutable {
             try {
                 const bool any = std::ranges::any_of(
                     copied_, [](const StateArray& array) { return !array.parts.empty(); });
+                if (full) {
+                    throw CheckpointError(fmt::format(
+                        "cannot write {}: {}; check the folder, its permissions and the free space",
+                        (folder / part_name(rank)).string(), std::strerror(ENOSPC)));
+                }
                 if (any) write_part(folder / part_name(rank), copied_);
                 written.set_value();
             } catch (...) {
@@ -164,8 +172,8 @@ class CheckpointWriter::Work {
 };
 
 CheckpointWriter::CheckpointWriter(const Communicator& comm, const std::filesystem::path& folder,
-                                   std::size_t keep)
-    : comm_(comm), keep_(keep), work_(std::make_unique<Work>()) {
+                                   std::size_t keep, Faults faults)
+    : comm_(comm), keep_(keep), faults_(std::move(faults)), work_(std::make_unique<Work>()) {
     std::string shared = (folder / kCheckpoints).string();
     comm.broadcast(shared, 0);
     folder_ = shared;
@@ -193,12 +201,16 @@ void CheckpointWriter::save(Checkpoint checkpoint, std::span<const StateArray> a
         for (std::size_t rank = 0; rank < writes.size(); ++rank)
             if (writes[rank] != 0) writers->push_back(rank);
     }
-    work_->start(begun, comm_.rank(), std::move(writers),
-                 [folder, begun, keep = keep_,
+    ++number_;
+    last_ = folder.of(checkpoint.step);
+    const bool full = faults_.checkpoint(number_) == CheckpointFault::kNoSpace;
+    work_->start(begun, comm_.rank(), full, std::move(writers),
+                 [this, folder, begun, keep = keep_,
                   checkpoint = std::move(checkpoint)](std::span<const CheckpointPart> parts) mutable {
                      checkpoint.parts.assign(parts.begin(), parts.end());
                      write_manifest(begun, checkpoint);
                      folder.publish(checkpoint.step);
+                     tear();
                      folder.prune(keep);
                  });
     work_->stalled_seconds = watch.seconds();
@@ -207,6 +219,15 @@ void CheckpointWriter::save(Checkpoint checkpoint, std::span<const StateArray> a
 void CheckpointWriter::finish() {
     agree(comm_, [&] { work_->wait_until_written(); });
     agree(comm_, [&] { work_->wait_until_published(); });
+    if (comm_.rank() != 0) tear();
+}
+
+void CheckpointWriter::tear() const {
+    if (number_ == 0 || faults_.checkpoint(number_) != CheckpointFault::kTorn) return;
+    const std::filesystem::path part = last_ / part_name(comm_.rank());
+    std::error_code none;
+    const auto bytes = std::filesystem::file_size(part, none);
+    if (!none) std::filesystem::resize_file(part, bytes / 2, none);
 }
 
 void CheckpointWriter::check() { work_->check(); }

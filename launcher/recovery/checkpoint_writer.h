@@ -9,15 +9,18 @@
 #include "comm/communicator.h"
 #include "launcher/recovery/checkpoint_file.h"
 #include "launcher/recovery/state_arrays.h"
+#include "launcher/run/faults.h"
 
 namespace lockstep {
 
 class CheckpointWriter {
   public:
     /// Into checkpoints of `folder`, which all ranks see where their state is divided; where each has all of
-    /// it rank 0 alone writes. `keep`: how many of the newest stay, besides the best. `comm` must outlive the
-    /// writer, whose threads call no MPI. Removes what a killed run has left unfinished. Collective.
-    CheckpointWriter(const Communicator& comm, const std::filesystem::path& folder, std::size_t keep);
+    /// it rank 0 alone writes. `keep`: how many of the newest stay, besides the best. `faults`: what strikes
+    /// this rank's parts, on purpose. `comm` must outlive the writer, whose threads call no MPI. Removes what
+    /// a killed run has left unfinished. Collective.
+    CheckpointWriter(const Communicator& comm, const std::filesystem::path& folder, std::size_t keep,
+                     Faults faults);
     /// Gives up what is not yet published. Not collective.
     ~CheckpointWriter();
     CheckpointWriter(const CheckpointWriter&) = delete;
@@ -38,10 +41,15 @@ class CheckpointWriter {
     [[nodiscard]] double written_seconds() const;
 
   private:
+    /// Cuts the end off this rank's part of the last checkpoint where that fault is to strike.
+    void tear() const;
     class Work;
     const Communicator& comm_;
     std::filesystem::path folder_;
     std::size_t keep_;
+    Faults faults_;
+    std::size_t number_ = 0;      // of the checkpoint at work, from 1
+    std::filesystem::path last_;  // where it will be
     std::unique_ptr<Work> work_;
 };
 

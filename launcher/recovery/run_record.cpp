@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <map>
 
 #include "comm/mpi_runtime.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
+#include "core/arithmetic/dispatch/policy_digest.h"
 #include "core/base/error.h"
 #include "launcher/options/options_json.h"
 #include "launcher/options/options_table.h"
@@ -23,6 +26,9 @@ namespace lockstep {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// That of a million hosts.
+constexpr std::uintmax_t kMostRecord_bytes = std::uintmax_t{1} << 26;
 
 std::string now_text() {
     const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -76,6 +82,11 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
         json["inputs"] = {{"count", facts.inputs}};
         if (facts.input_divisor) json["inputs"]["divided_by"] = *facts.input_divisor;
     }
+    if (facts.started_from) {
+        json["started_from"] = {{"model", facts.started_from->model.string()},
+                                {"digest", facts.started_from->digest},
+                                {"layers", facts.started_from->layers}};
+    }
     json["configuration"] = options.config_name();
     json["options"] = to_json(options);
     if (!facts.member.empty()) {
@@ -107,17 +118,24 @@ Json run_record_going_on(const Json& before, const ResolvedOptions& options, con
     return json;
 }
 
-Json read_run_record(const std::filesystem::path& dir) {
-    std::ifstream input(dir / kRunFile, std::ios::binary);
-    if (!input) {
+Json read_run_record(const std::filesystem::path& run_dir) {
+    const std::filesystem::path path = run_dir / kRunFile;
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    if (error) {
         throw CheckpointError(
-            fmt::format("{} holds no run: it has no {}; name a run's directory", dir.string(), kRunFile));
+            fmt::format("cannot read {}: {}; give the directory of a run", path.string(), error.message()));
     }
-    try {
-        return Json::parse(input);
-    } catch (const Json::exception& error) {
-        throw_damaged(error.what());
+    Json json;
+    if (size <= kMostRecord_bytes) {
+        std::ifstream file(path);
+        if (!file) {
+            throw CheckpointError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+        }
+        json = Json::parse(file, nullptr, false);
     }
+    if (json.is_object() && json.contains("options") && json["options"].is_object()) return json;
+    throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
 }
 
 std::string subcommand_of(const Json& record) {
@@ -127,6 +145,17 @@ std::string subcommand_of(const Json& record) {
 
 std::vector<std::string> allowed_of(const Json& record) {
     return record.value("allowed", std::vector<std::string>());
+}
+
+std::optional<ModelOrigin> start_of(const Json& record) {
+    if (!record.contains("started_from")) return std::nullopt;
+    try {
+        const Json& start = record.at("started_from");
+        return ModelOrigin{start.at("model").get<std::string>(), start.at("digest").get<std::string>(),
+                           start.at("layers").get<std::vector<std::string>>()};
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
 }
 
 ResolvedOptions options_of(const Json& record,
@@ -149,6 +178,7 @@ ResolvedOptions options_of(const Json& record,
 RunIdentity RunIdentity::of(const ResolvedOptions& options, const RunFacts& facts) {
     RunIdentity identity;
     identity.facts.emplace_back("program", fmt::format("lockstep {}", kVersion));
+    identity.facts.emplace_back("program: arithmetic", arithmetic_policy_digest().hex());
     identity.facts.emplace_back("data: training set", facts.train_digest);
     identity.facts.emplace_back("data: validation set", facts.validation_digest);
     identity.facts.emplace_back("data: test set", facts.test_digest);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "launcher/options/options.h"
+#include "launcher/score/warm_start.h"
 
 namespace lockstep {
 
@@ -31,8 +32,9 @@ struct RunFacts {
     std::string train_digest;  ///< 32 hex digits of what was read, or "" where nothing computes it
     std::string validation_digest;
     std::string test_digest;
-    std::size_t inputs = 0;              ///< of a sample, before preprocessing
-    std::optional<float> input_divisor;  ///< Dataset::input_divisor()
+    std::optional<ModelOrigin> started_from;  ///< the model whose parameters it began with
+    std::size_t inputs = 0;                   ///< of a sample, before preprocessing
+    std::optional<float> input_divisor;       ///< Dataset::input_divisor()
     std::size_t parameter_count = 0;
     std::size_t steps_per_epoch = 0;
     bool promise_kept = true;          ///< false with comm.reduction = mpi
@@ -52,6 +54,7 @@ nlohmann::ordered_json read_run_record(const std::filesystem::path& dir);
 /// What it says of the run. Throw CheckpointError where it does not say.
 std::string subcommand_of(const nlohmann::ordered_json& record);
 std::vector<std::string> allowed_of(const nlohmann::ordered_json& record);
+std::optional<ModelOrigin> start_of(const nlohmann::ordered_json& record);
 /// The configuration, with values in place of the record's for the keys of `flags`. Throws ConfigError for a
 /// flag as resolve_options.
 ResolvedOptions options_of(const nlohmann::ordered_json& record,

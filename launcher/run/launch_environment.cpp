@@ -52,7 +52,7 @@ Place launched_place() {
 }
 
 /// What starts ranks: mpirun on its own host, its agents on others, and Slurm's.
-bool is_launcher(std::string_view program) {
+bool is_launcher_name(std::string_view program) {
     constexpr std::array<std::string_view, 14> kPrograms{
         "mpirun",        "mpiexec",        "orterun",         "orted",         "prterun",         "prte",
         "prted",         "mpirun.openmpi", "mpiexec.openmpi", "mpiexec.hydra", "hydra_pmi_proxy", "pmi_proxy",
@@ -60,14 +60,14 @@ bool is_launcher(std::string_view program) {
     return std::ranges::find(kPrograms, program) != kPrograms.end();
 }
 
-std::string name_of_parent() {
-    std::ifstream file(fmt::format("/proc/{}/comm", ::getppid()));
+}  // namespace
+
+bool is_launcher(pid_t process) {
+    std::ifstream file(fmt::format("/proc/{}/comm", process));
     std::string name;
     std::getline(file, name);
-    return name;
+    return is_launcher_name(name);
 }
-
-}  // namespace
 
 std::size_t launched_processes() { return launched_place().processes; }
 
@@ -77,7 +77,7 @@ bool is_one_of_several() {
     if (launched_processes() == 1) return false;
     // Open MPI's count of the programs that one mpirun was given, separated by colons.
     const bool has_several_programs = number_of("OMPI_NUM_APP_CTX").value_or(1) > 1;
-    return has_several_programs || is_launcher(name_of_parent());
+    return has_several_programs || is_launcher(::getppid());
 }
 
 std::string host_name() {

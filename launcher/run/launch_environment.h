@@ -4,7 +4,9 @@
 // starts, and a batch script has one too. What is trusted is in launch_environment.cpp.
 #pragma once
 
+#include <sys/types.h>
 #include <cstddef>
+
 #include <string>
 
 namespace lockstep {
@@ -19,6 +21,8 @@ std::size_t launched_rank();
 /// MPI_Init. False for what a script started within a rank: it inherits the variables, but the rank may start
 /// many programs one after the other, of which MPI takes one.
 bool is_one_of_several();
+/// Whether that process starts ranks: mpirun on its own host, one of its agents on others, or Slurm's.
+bool is_launcher(pid_t process);
 /// This machine's name.
 std::string host_name();
 

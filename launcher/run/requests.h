@@ -2,6 +2,11 @@
 //
 // SIGTERM, SIGINT, SIGHUP and SIGUSR1 ask to stop, SIGUSR2 for a checkpoint. A rank that is asked tells the
 // others with the step that it is about to take (MetricsSum), so that all of them stop after the same one.
+//
+// SIGTERM may as well be how a launcher ends a job of which a rank has died, and then no step comes to its
+// end any more. So once it is there, a rank that comes no further for 3 s, or twice the longest step so far
+// where that is more, is ended as the signal would have done it; what reads or writes files may take its
+// time.
 #pragma once
 
 #include <functional>

@@ -55,6 +55,14 @@ Prepared prepare(const Communicator& comm, const Config& config, const ResolvedO
 }
 
 void fit_inputs(Prepared& prepared, const PreprocessingOptions& options) {
+    if (prepared.start && prepared.start->inputs()) {
+        const ModelInputs& inputs = *prepared.start->inputs();
+        prepared.preprocessing = inputs.preprocessing;
+        for (auto* set : {&prepared.data.train, &prepared.data.validation, &prepared.data.test}) {
+            if (*set) *set = inputs.seen(*set);
+        }
+        return;
+    }
     if (options.inputs == InputScaling::kNone) return;
     prepared.preprocessing =
         std::make_shared<Preprocessing>(fit_preprocessing(options, *prepared.data.train));

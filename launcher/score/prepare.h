@@ -10,15 +10,17 @@
 #include "core/network/network_spec.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/score/warm_start.h"
 
 namespace lockstep {
 
 struct Prepared {
     DataSets data;  ///< as the network sees it once `preprocessing` is there
     std::shared_ptr<const Preprocessing>
-        preprocessing;           ///< of its inputs; none: as they are, or not fitted yet
-    NetworkSpec network;         ///< with its inputs
-    std::vector<float> weights;  ///< network.weights as the network's arena; empty: none given
+        preprocessing;                       ///< of its inputs; none: as they are, or not fitted yet
+    NetworkSpec network;                     ///< with its inputs
+    std::vector<float> weights;              ///< network.weights as the network's arena; empty: none given
+    std::shared_ptr<const WarmStart> start;  ///< the model that training starts from; none: it starts anew
 };
 
 /// Opens the data and checks the network against it: plan, train, eval and predict refuse the same. Also sets
@@ -31,8 +33,8 @@ Prepared prepare(const Config& config, const ResolvedOptions& options);
 Prepared prepare(const Communicator& comm, const Config& config, const ResolvedOptions& options);
 
 /// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
-/// where a network is trained. Where there is a model it comes with its own, see trained_network.h. Throws
-/// DataError. Not collective.
+/// where a network is trained. A model that is used, or started from with its lowest layer, comes with its
+/// own (model_inputs.h). Throws DataError. Not collective.
 void fit_inputs(Prepared& prepared, const PreprocessingOptions& options);
 
 /// The set that --set names: "train", "validation" or "test". Throws ConfigError where there is no validation

@@ -6,9 +6,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/base/buffer.h"
 #include "core/network/network.h"
+#include "launcher/score/model_inputs.h"
 #include "launcher/score/prepare.h"
 
 namespace lockstep {
@@ -26,19 +28,17 @@ class TrainedNetwork {
     [[nodiscard]] const Network& network() const { return network_; }
     [[nodiscard]] std::span<const float> parameters() const { return parameters_.span(); }
 
-    /// The set as the network is to see it: its stored inputs divided by what they were divided by in
-    /// training, then by the model's own preprocessing. Throws DataError where its samples have another
-    /// number of inputs than those it was fitted to.
-    [[nodiscard]] std::shared_ptr<const Dataset> seen(std::shared_ptr<const Dataset> set) const;
-
-    /// "" unless seen() scales the set otherwise than the configuration would, or the model does not say how:
-    /// what is done about it.
-    [[nodiscard]] std::string scale_advice(const Dataset& set) const;
+    /// ModelInputs::seen of the model's; given parameters take any set as it is.
+    [[nodiscard]] std::shared_ptr<const Dataset> seen(std::shared_ptr<const Dataset> set) const {
+        return inputs_ ? inputs_->seen(std::move(set)) : set;
+    }
+    /// ModelInputs::scale_advice, likewise.
+    [[nodiscard]] std::string scale_advice(const Dataset& set) const {
+        return inputs_ ? inputs_->scale_advice(set) : "";
+    }
 
   private:
-    std::filesystem::path path_;                          // of the model; empty: given parameters
-    std::optional<float> input_divisor_;                  // nothing: as the set says
-    std::shared_ptr<const Preprocessing> preprocessing_;  // none: inputs as they are
+    std::optional<ModelInputs> inputs_;  // none: given parameters
     Network network_;
     Buffer<float> parameters_;
 };

@@ -31,12 +31,12 @@ SavedRun saved_run_from_json(const nlohmann::json& json) {
 }
 
 Checkpointing::Checkpointing(const Communicator& comm, const Config& config,
-                             const std::filesystem::path& files, RunIdentity identity)
+                             const std::filesystem::path& files, RunIdentity identity, Faults faults)
     : comm_(comm),
       every_(config.run.checkpoint_every),
       watches_accuracy_(config.training.watches_accuracy),
       identity_(std::move(identity)),
-      writer_(comm, files, config.run.checkpoint_keep) {}
+      writer_(comm, files, config.run.checkpoint_keep, std::move(faults)) {}
 
 std::size_t Checkpointing::next_step(std::size_t step) const {
     if (every_.steps == 0) return std::numeric_limits<std::size_t>::max();

@@ -32,7 +32,7 @@ class Checkpointing {
   public:
     /// `files`: where the run's files are, of rank 0. `comm` must outlive the object. Collective.
     Checkpointing(const Communicator& comm, const Config& config, const std::filesystem::path& files,
-                  RunIdentity identity);
+                  RunIdentity identity, Faults faults);
 
     /// The step after which the next one is due; no limit where they are due by time, or never.
     [[nodiscard]] std::size_t next_step(std::size_t step) const;

@@ -34,6 +34,7 @@ std::span<float> GradientCollector::run(std::size_t layer, std::size_t slot) {
 
 void GradientCollector::finish_node(std::size_t layer, const TreePiece::Node& node) {
     const std::span<float> sum = run(layer, node.slot);
+    if (visit_ != nullptr) (*visit_)(layer, node, sum);
     if (options_.compression == Compression::kBf16) round_to_bf16(sum);
     if (options_.compression == Compression::kTopK && work_->whole_batch) {
         options_.feedback->compress(node.leaves.begin - work_->leaves.begin, layout_.layer_range(layer).first,

@@ -12,6 +12,11 @@
 
 namespace lockstep {
 
+/// Sees what this rank computed of a layer's gradient, of all samples of a node of the leaf tree, before
+/// anything is done to it; whatever it writes there is what goes up the tree.
+using VisitNode =
+    std::function<void(std::size_t layer, const TreePiece::Node& node, std::span<float> gradient)>;
+
 struct CollectorOptions {
     Compression compression = Compression::kNone;
     ErrorFeedback* feedback = nullptr;  ///< with kTopK
@@ -30,6 +35,8 @@ class GradientCollector : public GradientSink {
     GradientCollector(GradientReducer& reducer, const ParameterLayout& layout, CollectorOptions options)
         : reducer_(reducer), layout_(layout), options_(std::move(options)) {}
 
+    /// A step begins, which `visit` sees all nodes of, unless it is null. It must live until the next one.
+    void begin_step(const VisitNode* visit) { visit_ = visit; }
     /// The gradients that follow are of this piece of `work`. Both must live until the pass is over.
     void begin(const ShardWork& work, const ShardPiece& piece);
 
@@ -48,6 +55,7 @@ class GradientCollector : public GradientSink {
     CollectorOptions options_;
     const ShardWork* work_ = nullptr;
     const ShardPiece* piece_ = nullptr;
+    const VisitNode* visit_ = nullptr;
 };
 
 }  // namespace lockstep

@@ -44,6 +44,18 @@ std::string to_string(Ending::Reason reason) {
     return "?";
 }
 
+std::string to_string(StopReason reason) {
+    switch (reason) {
+        case StopReason::kRequest:
+            return "request";
+        case StopReason::kMaxWallTime:
+            return "max_wall_time";
+        case StopReason::kJobEnd:
+            return "job_end";
+    }
+    return "?";
+}
+
 Journal::Journal(Progress progress, std::optional<RunLog> log, std::size_t log_every)
     : progress_(progress), log_(std::move(log)), log_every_(log_every) {}
 
@@ -142,15 +154,22 @@ void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
                                at.step));
 }
 
+void Journal::stopped_early(const RunPosition& at, StopReason reason, const std::string& dir) {
+    const char* why = "as asked";
+    if (reason == StopReason::kMaxWallTime) why = "since run.max_wall_time is nearly over";
+    if (reason == StopReason::kJobEnd) why = "since the Slurm job is nearly over";
+    progress_.line(fmt::format("stopped {} after step {} (epoch {}); go on: lockstep resume {}", why, at.step,
+                               at.epoch, dir));
+    Metrics line = metrics("stop", at);
+    line.stopped_by = to_string(reason);
+    if (log_) log_->write(line);
+}
+
 void Journal::checkpoint(const RunPosition& at, double stalled_seconds) {
     if (!log_) return;
     Metrics line = metrics("checkpoint", at);
     line.stalled_seconds = stalled_seconds;
     log_->write(line);
-}
-
-void Journal::stopped_as_asked(const RunPosition& at) {
-    if (log_) log_->write(metrics("stop", at));
 }
 
 void Journal::digest(const RunPosition& at, const Digest128& digest) {

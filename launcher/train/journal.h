@@ -10,6 +10,7 @@
 #include "core/base/digest.h"
 #include "launcher/run/progress.h"
 #include "launcher/run/stopwatch.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/train/run_log.h"
 
@@ -50,6 +51,8 @@ struct Ending {
 };
 /// "limit", "patience", "gradient".
 std::string to_string(Ending::Reason reason);
+/// "request", "max_wall_time", "job_end".
+std::string to_string(StopReason reason);
 
 class Journal {
   public:
@@ -76,10 +79,10 @@ class Journal {
               std::size_t step_in_epoch, std::size_t steps_in_epoch);
     void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
                std::optional<double> gradient_norm);
-    /// It will go on another time.
-    void stopped_as_asked(const RunPosition& at);
     /// Says that the run ends before its limit.
     void stopped(const RunPosition& at, Ending::Reason reason);
+    /// Says that the run was stopped, and how it goes on another time: `dir` is its directory.
+    void stopped_early(const RunPosition& at, StopReason reason, const std::string& dir);
     /// `scores` are those of epoch `model_epoch`, whose parameters the model has. `concern`: what went wrong
     /// with the training, also told to the user; "" where nothing did.
     void end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,

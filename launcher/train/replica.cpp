@@ -54,6 +54,7 @@ Replica::Replica(const Communicator& comm, std::unique_ptr<Learner> learner, con
             norms_.emplace(comm, layout(), store_->summed_runs(), options.epoch_norms);
     });
     store_->share_first();
+    options_.initial = {};  // the store has them
 }
 
 std::unique_ptr<ParameterStore> Replica::make_store() {
@@ -77,10 +78,11 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 }
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
-                         const ReadSamples& read, RunRequests asked) {
+                         const ReadSamples& read, RunRequests asked, const VisitNode& visit) {
     PhaseClock clock(seconds_);
     const float mean_factor = learner_->mean_factor(work.batch_samples);
     draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
+    collector_.begin_step(visit ? &visit : nullptr);
     store_->begin_step({.number = number, .learning_rate = learning_rate, .mean_factor = mean_factor});
     reducer_.begin(work.shard.partition, store_->updater());
     clock.lap(&StepSeconds::communication_exposed);
@@ -130,6 +132,20 @@ void Replica::backward(const ShardWork& work, const ShardPiece& piece, const Sam
     overlap_.during([&] {
         learner_->backward(store_->parameters(), samples, options_.leaf, piece.node_samples, collector_);
     });
+}
+
+void Replica::damage_parameters(const Damage& damage) {
+    for (std::size_t l = 0; l < layout().layer_count(); ++l) {
+        const ArenaRange layer = layout().layer_range(l);
+        bool done = false;
+        store_->visit_held([&](const ParameterStore::Held& run) {
+            const std::size_t begin = std::max(layer.first, run.range.first);
+            const std::size_t end = std::min(layer.first + layer.count, run.range.first + run.range.count);
+            if (done || begin >= end) return;
+            done = true;
+            damage(l, run.parameters.subspan(begin - run.range.first, end - begin));
+        });
+    }
 }
 
 void Replica::revisit(const ShardWork& work, const ReadSamples& read, const VisitPiece& visit) {

@@ -62,9 +62,15 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. What this rank asks for reaches the others with it. Collective.
+    /// dropout draws by it. What this rank asks for reaches the others with it. `visit` sees the nodes of the
+    /// leaf tree that this rank computes; null: nobody does. Collective.
     StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
-                    RunRequests asked = {});
+                    RunRequests asked = {}, const VisitNode& visit = nullptr);
+
+    /// Lets `damage` write, between steps, to what this rank holds first of each layer's parameters: a fault
+    /// on purpose.
+    using Damage = std::function<void(std::size_t layer, std::span<float> parameters)>;
+    void damage_parameters(const Damage& damage);
 
     /// Forwards the pieces of this rank's share once more, as they were in a step that was not finite, and
     /// visits each while learner().first_not_finite can be asked. Collective where parameters are sharded, so

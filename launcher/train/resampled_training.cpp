@@ -44,6 +44,7 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const Resamp
     facts.ranks = comm.size();
     facts.hosts = comm.hosts();
     facts.threads = job.config.training.threads;
+    if (job.prepared.start) facts.started_from = job.prepared.start->origin();
     return facts;
 }
 
@@ -69,7 +70,9 @@ TrainingJob member_job(const Communicator& ranks, const TrainingJob& job, const 
                        .prepared = prepared,
                        .member = name,
                        .ask = job.ask,
-                       .allowed = job.allowed};
+                       .limit = job.limit,
+                       .allowed = job.allowed,
+                       .faults = job.faults};
     const bool begun =
         !job.going_on.empty() && ranks.rank() == 0 && is_there(files_of_run(config.run.dir) / kRunFile);
     if (ranks.any(begun)) member.going_on = config.run.dir;

@@ -1,6 +1,8 @@
 #include "launcher/train/run_log.h"
 
 #include <fmt/format.h>
+#include <stdio_ext.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -34,12 +36,16 @@ std::string lines_until(const std::filesystem::path& path, std::size_t step) {
     return kept;
 }
 
-/// A flushed line, or an error: a log that silently loses lines is none.
+/// A flushed line, or an error: a log that silently loses lines is none. What there was room for of a line
+/// that could not be written is cut off, so that whole lines stay.
 void write_line(std::FILE* file, const std::filesystem::path& path, const std::string& text) {
-    if (std::fputs((text + "\n").c_str(), file) < 0 || std::fflush(file) != 0) {
-        throw CheckpointError(
-            fmt::format("cannot write {}: {}; check the free space", path.string(), std::strerror(errno)));
-    }
+    const off_t whole = ftello(file);
+    if (std::fputs((text + "\n").c_str(), file) >= 0 && std::fflush(file) == 0) return;
+    const int error = errno;
+    __fpurge(file);
+    [[maybe_unused]] const bool is_cut = whole >= 0 && ftruncate(fileno(file), whole) == 0;
+    throw CheckpointError(
+        fmt::format("cannot write {}: {}; check the free space", path.string(), std::strerror(error)));
 }
 
 }  // namespace

@@ -42,8 +42,9 @@ struct Metrics {
     std::optional<std::uint64_t> ranks;         ///< of the start and of each time the run goes on
     std::optional<std::uint64_t> ranks_before;  ///< of the latter: those it had
     std::optional<double> stalled_seconds;      ///< of a checkpoint: for which the training waited
-    std::string stopped_by;                     ///< of the end: "limit", "patience", "gradient"
-    std::optional<std::uint64_t> best_epoch;    ///< of the end: with the best score of the validation part
+    /// Of the end: "limit", "patience", "gradient"; of a stop: "request", "max_wall_time", "job_end".
+    std::string stopped_by;
+    std::optional<std::uint64_t> best_epoch;  ///< of the end: with the best score of the validation part
     std::optional<std::uint64_t>
         model_epoch;      ///< of the end: which epoch the losses, the accuracies and the model are from
     std::string warning;  ///< of the end: what went wrong with the training; "": nothing

@@ -107,6 +107,11 @@ void Trainer::begin_from(const RunState& state, const FillState& fill) {
     state_ = state;
 }
 
+void Trainer::inject(Faults faults) {
+    agree(comm_, [&] { faults.check(layout()); });
+    faults_ = std::move(faults);
+}
+
 RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
@@ -274,7 +279,8 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
     if (is_in_ledger()) replica_.digests().begin();
-    const StepResult result = replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked);
+    const StepResult result =
+        replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked, meet_faults());
     if (!result.finite) {
         flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
@@ -288,6 +294,21 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
     return result;
+}
+
+VisitNode Trainer::meet_faults() {
+    if (!faults_.any()) return nullptr;
+    const std::size_t step = state_.at.step;
+    faults_.before_step(step);
+    if (faults_.flips(FlipTarget::kParameter, step)) {
+        replica_.damage_parameters([&](std::size_t layer, std::span<float> parameters) {
+            faults_.flip(FlipTarget::kParameter, step, layer, parameters);
+        });
+    }
+    if (!faults_.flips(FlipTarget::kGradient, step)) return nullptr;
+    return [this, step](std::size_t layer, const TreePiece::Node& /*node*/, std::span<float> gradient) {
+        faults_.flip(FlipTarget::kGradient, step, layer, gradient);
+    };
 }
 
 bool Trainer::is_in_ledger() const {

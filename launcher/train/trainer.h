@@ -11,6 +11,7 @@
 #include "core/data/batch_plan.h"
 #include "core/data/open_data.h"
 #include "launcher/options/config.h"
+#include "launcher/run/faults.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
 #include "launcher/train/journal.h"
@@ -52,6 +53,10 @@ class Trainer {
     /// CheckpointError on every rank alike. Collective.
     void begin_from(const RunState& state, const FillState& fill);
 
+    /// The faults that this rank is to meet. Throws CollectiveError (exit code 2) where they do not fit the
+    /// network. Collective.
+    void inject(Faults faults);
+
     /// Trains on until so many steps of the run are taken, or it is over, or a rank asks for something, which
     /// this returns, the same on every rank: after the step that the rank was about to take, and its epoch's
     /// end where there is one. It costs nothing, since requests travel with the step's metrics. Throws
@@ -77,6 +82,8 @@ class Trainer {
   private:
     /// One training step.
     StepResult step(const Batch& batch, RunRequests asked, Journal& journal);
+    /// The faults that are to strike before the step at hand, and what is to be done to its gradient.
+    VisitNode meet_faults();
     /// The steps of an epoch from where it stands, until it, the run or `last_step` is over, or something is
     /// asked for; at least one.
     RunRequests take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask);
@@ -125,6 +132,7 @@ class Trainer {
     EarlyStopping early_stopping_;
     GradientStopping gradient_stopping_;
     TrainingCourse course_;
+    Faults faults_;
     RunState state_;
 };
 

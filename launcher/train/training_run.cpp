@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
@@ -44,6 +45,7 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const DataSe
     }
     facts.train_digest = data.train->digest();
     facts.test_digest = data.test->digest();
+    if (job.prepared.start) facts.started_from = job.prepared.start->origin();
     facts.inputs = data.train->raw_size();
     facts.input_divisor = data.train->input_divisor();
     facts.parameter_count = trainer.layout().parameter_count();
@@ -130,6 +132,13 @@ void say_what_differs(Journal& journal, const Communicator& comm, const Config& 
     }
 }
 
+/// Those that are given: by the configuration's file of weights, or by a model with what it leaves to be
+/// drawn. None: all are drawn.
+std::vector<float> first_parameters(const Prepared& prepared, std::uint64_t seed) {
+    if (!prepared.start) return prepared.weights;
+    return prepared.start->parameters(prepared.network, seed);
+}
+
 /// `path` is rank 0's. Collective.
 void save(const Communicator& comm, const std::filesystem::path& path, const Config& config,
           const Prepared& prepared, Trainer& trainer, const RunPosition& at) {
@@ -148,16 +157,18 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
 }
 
 /// Ends a run before its end.
-void stop(FinishedRun& run, const RunState& state, Journal& journal) {
+void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopReason reason,
+          Journal& journal) {
     run.result.at = state.at;
     run.result.scores = state.scores;
     run.result.seconds = journal.seconds();
     run.result.training_seconds = journal.training_seconds();
     run.result.samples = journal.samples_until(state.at);
+    run.stop_reason = reason;
     if (const auto& log = journal.log()) run.dir = log->dir();
-    journal.stopped_as_asked(state.at);
-    journal.line(fmt::format("stopped as asked after step {} (epoch {}); go on: lockstep resume {}",
-                             state.at.step, state.at.epoch, run.dir.string()));
+    // One of several networks goes on with the others.
+    const std::filesystem::path& whole = job.member.empty() ? run.dir : run.dir.parent_path();
+    journal.stopped_early(state.at, reason, whole.string());
 }
 
 }  // namespace
@@ -171,7 +182,9 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         check_memory(job.options, plan.activation_bytes, plan.memory_bytes());
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
-    Trainer trainer(comm, job.config, prepared.network, prepared.data, prepared.weights);
+    Trainer trainer(comm, job.config, prepared.network, prepared.data,
+                    agree(comm, [&] { return first_parameters(prepared, job.config.training.seed); }));
+    trainer.inject(job.faults);
     RunFacts facts;
     if (comm.rank() == 0) facts = facts_of(comm, job, prepared.data, trainer);
     const RunIdentity identity = comm.rank() == 0 ? RunIdentity::of(job.options, facts) : RunIdentity();
@@ -201,10 +214,12 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         if (!advice.empty()) journal.warn(advice);
     }
 
-    Checkpointing checkpointing(comm, job.config, files, identity);
+    Checkpointing checkpointing(comm, job.config, files, identity, job.faults);
+    TimeLimit limit = job.limit;
     const auto ask = [&] {
         RunRequests asked = job.ask ? job.ask() : RunRequests{};
         if (checkpointing.due()) asked.checkpoint = true;
+        if (comm.rank() == 0 && limit.is_near(TimeLimit::Seconds(checkpointing.seconds()))) asked.stop = true;
         return asked;
     };
     FinishedRun run;
@@ -220,7 +235,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_step(0);
     const auto& log = journal.log();
     if (run.is_stopped) {
-        stop(run, trainer.state(), journal);
+        stop(run, job, trainer.state(), limit.reason(), journal);
         return run;
     }
     run.result = trainer.train(journal);
@@ -240,13 +255,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
 
 nlohmann::json to_json(const FinishedRun& run) {
     const TrainingResult& result = run.result;
-    nlohmann::json json{{"run_dir", run.dir.string()},
-                        {"epoch", result.at.epoch},
-                        {"stopped_by", run.is_stopped ? "request" : to_string(result.ending.reason)},
-                        {"step", result.at.step},
-                        {"samples", result.at.samples},
-                        {"seconds", result.seconds},
-                        {"training_seconds", result.training_seconds}};
+    nlohmann::json json{
+        {"run_dir", run.dir.string()},
+        {"epoch", result.at.epoch},
+        {"stopped_by", run.is_stopped ? to_string(run.stop_reason) : to_string(result.ending.reason)},
+        {"step", result.at.step},
+        {"samples", result.at.samples},
+        {"seconds", result.seconds},
+        {"training_seconds", result.training_seconds}};
     if (!run.is_stopped) {
         json["model"] = run.model.string();
         json["digest"] = result.digest.hex();

@@ -8,6 +8,8 @@
 
 #include "core/base/error.h"
 #include "launcher/run/progress.h"
+#include "launcher/run/requests.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/score/prepare.h"
 #include "launcher/train/trainer.h"
 
@@ -21,14 +23,17 @@ struct TrainingJob {
     /// Which of several networks of one configuration: "fold 3 of 10"; empty: the only one.
     std::string member = {};
     AskRequests ask = nullptr;  ///< what this rank is asked for meanwhile
+    TimeLimit limit = {};       ///< by which rank 0 asks to stop
     /// The directory of the run that goes on, of rank 0; empty: a new run.
     std::filesystem::path going_on = {};
     std::vector<std::string> allowed = {};  ///< what may have changed since: see check_unchanged
+    Faults faults = {};                     ///< that this rank is to meet
 };
 
 struct FinishedRun {
-    TrainingResult result;        ///< with a stopped run, where it stopped and the last scores alone
-    bool is_stopped = false;      ///< as it was asked to, before its end: there is no model
+    TrainingResult result;    ///< with a stopped run, where it stopped and the last scores alone
+    bool is_stopped = false;  ///< as it was asked to, before its end: there is no model
+    StopReason stop_reason = StopReason::kRequest;
     std::filesystem::path dir;    ///< the run directory; on rank 0 alone, as the next
     std::filesystem::path model;  ///< the model file
 

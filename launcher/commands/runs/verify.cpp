@@ -22,6 +22,7 @@
 #include "launcher/commands/runs/launch.h"
 #include "launcher/commands/runs/ledger_words.h"
 #include "launcher/recovery/ledger.h"
+#include "launcher/recovery/run_comparison.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/run_directory.h"

@@ -293,5 +293,6 @@ TEST_CASE("config: one that a program makes itself begins with the table's defau
     CHECK(made.run.evaluate_every == read.run.evaluate_every);
     CHECK(made.run.log_every == read.run.log_every);
     CHECK(made.run.ledger == read.run.ledger);
+    CHECK(made.run.max_wall_time_seconds == read.run.max_wall_time_seconds);
     CHECK(made.run.hang_timeout_seconds == read.run.hang_timeout_seconds);
 }

@@ -99,7 +99,8 @@ TEST_CASE("run log: one that goes on keeps the lines of the steps that are not l
             metrics.event = "step";
             metrics.step = step;
             log.write(metrics);
-            log.write_digest(1, step, "abcd");
+            log.write(LedgerLine{
+                .epoch = 1, .step = step, .model = Digest128{1, 2}, .gradient = {}, .parameters = {}});
         }
     }
     std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"st)";

@@ -5,21 +5,16 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/training_run.h"
 
 namespace lockstep {
 
 int command_train(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const TrainingJob job = training_job(input, setup);
     const FinishedRun run = run_training(comm, job, progress);
     if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
     if (comm.rank() == 0 && input.json) print_json(to_json(run));

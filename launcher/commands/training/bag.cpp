@@ -6,21 +6,17 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
 
 int command_bag(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const Prepared& prepared = setup.prepared;
+    const TrainingJob job = training_job(input, setup);
     const auto draw = [&](std::size_t i) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));

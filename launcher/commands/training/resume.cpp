@@ -42,16 +42,19 @@ bool has_checkpoint(const std::filesystem::path& dir) {
 
 }  // namespace
 
-ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input,
-                               const std::vector<std::pair<std::string, std::string>>& flags) {
+ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input) {
     const std::filesystem::path& dir = input.positional.front();
     const std::string text = of_rank_0(comm, [&] { return read_run_record(files_of_run(dir)).dump(); });
     const auto record = nlohmann::ordered_json::parse(text);
     return agree(comm, [&] {
         input.subcommand = subcommand_of(record);
-        for (const auto& [key, value] : flags) input.changed.push_back(key);
+        if (const auto start = start_of(record)) {
+            input.models = {start->model};
+            input.model_layers = fmt::format("{}", fmt::join(start->layers, ","));
+            input.start_digest = start->digest;
+        }
         for (std::string& name : allowed_of(record)) input.allowed.push_back(std::move(name));
-        return options_of(record, flags);
+        return options_of(record, input.config_flags);
     });
 }
 
@@ -64,11 +67,11 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
     // A finished run goes on where it is told to train for longer.
     if (!result.empty() && input.allowed.empty()) {
-        if (!input.changed.empty()) {
+        if (!input.config_flags.empty()) {
             throw ConfigError(fmt::format(
                 "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
                 "--training.epochs 20 --allow training.epochs",
-                dir.string(), input.changed.front()));
+                dir.string(), input.config_flags.front().first));
         }
         if (comm.rank() == 0 && input.json) print_json(nlohmann::json::parse(result));
         if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);

@@ -8,8 +8,8 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/run/requests.h"
 #include "launcher/train/resampled_training.h"
 
 namespace lockstep {
@@ -50,7 +50,9 @@ void print(Progress& progress, const nlohmann::json& report) {
 }  // namespace
 
 int command_crossval(Communicator& comm, const CommandInput& input) {
-    const Prepared prepared = prepare(comm, input.config, input.options);
+    TrainingSetup setup = set_up_training(comm, input);
+    Progress& progress = setup.progress;
+    const Prepared& prepared = setup.prepared;
     const std::vector<Resample> folds = agree(comm, [&] {
         const std::size_t count = input.config.resampling.folds;
         if (count <= prepared.data.train->size()) {
@@ -60,13 +62,7 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       input.options.place("resampling.folds"), prepared.data.train->size(),
                                       prepared.data.train->size()));
     });
-    Progress progress = Progress::for_rank(comm.rank(), input.json);
-    const TrainingJob job{.config = input.config,
-                          .options = input.options,
-                          .prepared = prepared,
-                          .ask = RequestSignals::take,
-                          .going_on = input.going_on,
-                          .allowed = input.allowed};
+    const TrainingJob job = training_job(input, setup);
     const ResampledTraining training{.kind = "fold",
                                      .report_file = "crossval.json",
                                      .count = folds.size(),

@@ -1,0 +1,101 @@
+#include "launcher/run/launcher_watch.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/number.h"
+#include "launcher/run/launch_environment.h"
+#include "launcher/run/printing.h"
+
+namespace lockstep {
+
+namespace {
+
+/// mpirun names its folder ompi.HOST.USER/pid.PROCESS; the agents on other hosts, which mpirun's end reaches,
+/// have another name.
+constexpr std::string_view kFolders = "ompi.";
+constexpr std::string_view kFolder = "pid.";
+
+/// So little that a limit on the address space does not feel it.
+constexpr std::size_t kStack_bytes = std::size_t{256} << 10;
+
+void close_file(int file) {
+    if (file >= 0) close(file);
+}
+
+}  // namespace
+
+LauncherWatch::LauncherWatch(std::string where) : where_(std::move(where)) {
+    const char* folder = std::getenv("OMPI_MCA_orte_jobfam_session_dir");
+    if (folder == nullptr) return;
+    folder_ = folder;
+    const std::string name = folder_.filename().string();
+    if (!name.starts_with(kFolder) || !folder_.parent_path().filename().string().starts_with(kFolders))
+        return;
+    const auto process = parse_number<pid_t>(std::string_view(name).substr(kFolder.size()));
+    if (!process) return;
+    // First the handle, then whose it is: a number may be another process's by now.
+    launcher_ = static_cast<int>(syscall(SYS_pidfd_open, *process, 0));
+    if (launcher_ < 0 || !is_launcher(*process)) return;
+    over_ = eventfd(0, EFD_CLOEXEC);
+    if (over_ < 0) return;
+
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, kStack_bytes);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals stay the main thread's
+    pthread_t thread{};
+    if (pthread_create(&thread, &small, run, this) == 0) thread_ = thread;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&small);
+}
+
+LauncherWatch::~LauncherWatch() {
+    if (thread_) {
+        eventfd_write(over_, 1);
+        pthread_join(*thread_, nullptr);
+    }
+    close_file(over_);
+    close_file(launcher_);
+}
+
+void* LauncherWatch::run(void* watch) {
+    static_cast<const LauncherWatch*>(watch)->wait();
+    return nullptr;
+}
+
+void LauncherWatch::wait() const {
+    std::array<pollfd, 2> files{pollfd{launcher_, POLLIN, 0}, pollfd{over_, POLLIN, 0}};
+    while (poll(files.data(), files.size(), -1) < 0 && errno == EINTR) {
+    }
+    if ((files[1].revents & POLLIN) == 0 && (files[0].revents & POLLIN) != 0) end_process();
+}
+
+void LauncherWatch::end_process() const {
+    // The other ranks of the host do the same at the same time, and may take away what this one is looking
+    // at.
+    std::error_code error;
+    for (int i = 0; i < 10 && std::filesystem::exists(folder_, error); ++i)
+        std::filesystem::remove_all(folder_, error);
+    if (!where_.empty())
+        print_error(
+            fmt::format("lockstep: {}: mpirun is gone, and the job ends with it; start it again", where_));
+    _exit(static_cast<int>(ExitCode::kInternal));
+}
+
+}  // namespace lockstep
