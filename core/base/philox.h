@@ -19,6 +19,7 @@ enum class RandomPurpose : std::uint32_t {
     kFolds = 17,
     kBootstrap = 18,
     kGradientCheck = 32,
+    kAudit = 33,
 };
 
 using PhiloxCounter = std::array<std::uint32_t, 4>;

@@ -101,6 +101,10 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         print_out("keep        best: {} a rank, included above, for the best check's parameters\n",
                   bytes_text(report.best_bytes));
     }
+    if (report.audit_every > 0) {
+        print_out("audit       every {} steps: {} a rank, included above, for another one's gradient\n",
+                  report.audit_every, bytes_text(report.audit_bytes));
+    }
     if (report.compression != "none") {
         print_out("compression {}: other numbers than without, the same for any number of ranks",
                   report.compression);
@@ -173,9 +177,11 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
               {"optimizer", report.optimizer_bytes},
               {"kept_back", report.kept_back_bytes},
               {"best", report.best_bytes},
+              {"audit", report.audit_bytes},
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},
               {"total", report.memory_bytes()}}},
+            {"audit_every", report.audit_every},
             {"shard", report.shard},
             {"compression", report.compression},
             {"shards", shards},

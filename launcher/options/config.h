@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "comm/gradient_reducer.h"
@@ -93,8 +94,10 @@ struct RunConfig {
     std::size_t evaluate_every = 1;  ///< epochs between measurements on the test set; 0: only at the end
     std::size_t log_every = 100;     ///< steps between lines of metrics.jsonl; 0: only at the end of an epoch
     double max_wall_time_seconds = 0.0;  ///< after which it is over; 0: no limit
-    Interval checkpoint_every;           ///< none but for a signal where it is never
-    std::size_t checkpoint_keep = 2;     ///< of the newest, besides the best
+    std::optional<std::size_t>
+        audit_every;                  ///< steps between audits; 0: none; not given: as few as cost little
+    Interval checkpoint_every;        ///< none but for a signal where it is never
+    std::size_t checkpoint_keep = 2;  ///< of the newest, besides the best
     LedgerSteps ledger = LedgerSteps::kEpoch;
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };

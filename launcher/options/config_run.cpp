@@ -36,11 +36,13 @@ ResamplingConfig read_resampling(const ResolvedOptions& options) {
 }
 
 RunConfig read_run(const ResolvedOptions& options) {
+    const bool usual_audits = options.text("run.audit_every") == "auto";
     return {.dir = options.text("run.dir"),
             .overwrite = options.text("run.overwrite") == "true",
             .evaluate_every = count(options, "run.evaluate_every"),
             .log_every = count(options, "run.log_every"),
             .max_wall_time_seconds = parse_duration(options.text("run.max_wall_time")).value(),
+            .audit_every = usual_audits ? std::nullopt : std::optional(count(options, "run.audit_every")),
             .checkpoint_every = parse_interval(options.text("run.checkpoint_every")).value(),
             .checkpoint_keep = count(options, "run.checkpoint_keep"),
             .ledger = value_named<LedgerSteps>(options.text("run.ledger")),

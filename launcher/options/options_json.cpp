@@ -23,6 +23,7 @@ Json value_json(const OptionSpec& spec, const std::string& text) {
     switch (spec.kind) {
         case OptionKind::kWhole:
         case OptionKind::kWholeOrAll:
+        case OptionKind::kWholeOrAuto:
             if (const auto number = parse_number<std::uint64_t>(text)) return *number;
             return text;
         case OptionKind::kReal:

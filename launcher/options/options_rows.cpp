@@ -438,6 +438,16 @@ const std::array kTable{
         .help = "stop in time to be over so long after the start, with exit code 75; under Slurm the end of "
                 "the job counts, too; 0: no limit",
         .free = true},
+    OptionSpec{.key = "run.audit_every",
+               .kind = kWholeOrAuto,
+               .default_text = "auto",
+               .help =
+                   "steps between audits, in which each rank's gradient is recomputed by another rank, of a "
+                   "rank alone by other cores, to find a CPU that computes wrongly; auto: 200 or more, for "
+                   "less than a hundredth of the time; 0: never",
+               .least = 0,
+               .most = kMostWhole,
+               .free = true},
     OptionSpec{.key = "run.hang_timeout",
                .kind = kDuration,
                .default_text = "5min",

@@ -118,8 +118,11 @@ std::string rule_text(const OptionSpec& spec) {
         case kText:
             return "text";
         case kWhole:
-        case kWholeOrAll: {
-            const std::string or_all = spec.kind == kWholeOrAll ? ", or all" : "";
+        case kWholeOrAll:
+        case kWholeOrAuto: {
+            const std::string or_all = spec.kind == kWholeOrAll    ? ", or all"
+                                       : spec.kind == kWholeOrAuto ? ", or auto"
+                                                                   : "";
             if (spec.most == kMostSeed) return "a whole number from 0 to 18446744073709551615";
             if (spec.most == kMostWhole)
                 return fmt::format("a whole number from {:.0f} up{}", spec.least, or_all);
@@ -149,7 +152,8 @@ std::string fault_of(const OptionSpec& spec, const std::string& text) {
         case kText:
             return "";
         case kWholeOrAll:
-            if (text == "all") return "";
+        case kWholeOrAuto:
+            if (text == (spec.kind == kWholeOrAll ? "all" : "auto")) return "";
             [[fallthrough]];
         case kWhole:
             return whole_number_fault(spec, text);

@@ -11,16 +11,17 @@
 namespace lockstep {
 
 enum class OptionKind {
-    kText,        ///< any text
-    kWhole,       ///< a whole number in [least, most]
-    kWholeOrAll,  ///< the same, or "all"
-    kReal,        ///< a finite number between least and most
-    kRates,       ///< what parse_rates reads
-    kChoice,      ///< one of `choices`
-    kSwitch,      ///< true or false
-    kLayer,       ///< what parse_layer reads
-    kDuration,    ///< what parse_duration reads
-    kInterval,    ///< a whole number of steps, or what parse_duration reads where it has a unit
+    kText,         ///< any text
+    kWhole,        ///< a whole number in [least, most]
+    kWholeOrAll,   ///< the same, or "all"
+    kWholeOrAuto,  ///< the same, or "auto"
+    kReal,         ///< a finite number between least and most
+    kRates,        ///< what parse_rates reads
+    kChoice,       ///< one of `choices`
+    kSwitch,       ///< true or false
+    kLayer,        ///< what parse_layer reads
+    kDuration,     ///< what parse_duration reads
+    kInterval,     ///< a whole number of steps, or what parse_duration reads where it has a unit
 };
 
 /// One key. Its value is checked against all that concerns it alone.

@@ -9,6 +9,7 @@
 #include "core/network/network.h"
 #include "core/training/optimizer.h"
 #include "launcher/options/config_rules.h"
+#include "launcher/recovery/gradient_audit.h"
 #include "launcher/train/shard_work.h"
 
 namespace lockstep {
@@ -117,6 +118,11 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
         report.optimizer_bytes += norm_bytes;
     if (config.training.takes_epoch_norms()) report.optimizer_bytes += norm_bytes;
     if (config.training.keep_best) report.best_bytes = sharded ? shares.owned_bytes : arena_bytes;
+    report.audit_every = config.run.audit_every.value_or(
+        usual_audit_interval(network.layout().parameter_count(), plan.batch(0, 0).samples));
+    if (report.audit_every > 0) {
+        report.audit_bytes = audit_bytes(network.layout(), audit_windows(config, network.layout()));
+    }
     report.packed_bytes = network.packed_bytes();
     // Each term at the rank that needs most of it.
     ShardBounds bounds;

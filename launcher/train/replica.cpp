@@ -78,11 +78,11 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 }
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
-                         const ReadSamples& read, RunRequests asked, const VisitNode& visit) {
+                         const ReadSamples& read, RunRequests asked, const StepHooks& hooks) {
     PhaseClock clock(seconds_);
     const float mean_factor = learner_->mean_factor(work.batch_samples);
     draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
-    collector_.begin_step(visit ? &visit : nullptr);
+    collector_.begin_step(hooks.visit ? &hooks.visit : nullptr);
     store_->begin_step({.number = number, .learning_rate = learning_rate, .mean_factor = mean_factor});
     reducer_.begin(work.shard.partition, store_->updater());
     clock.lap(&StepSeconds::communication_exposed);
@@ -113,6 +113,7 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
                       .asked = metrics_sum_.asked()};
     clock.lap(&StepSeconds::communication_exposed);
     if (result.finite) {
+        if (hooks.before_update) hooks.before_update();
         store_->finish_step();
         if (norms_) result.gradient_norm = norms_->of_step(store_->gradient_sums(), mean_factor);
     } else if (begun) {
@@ -132,6 +133,18 @@ void Replica::backward(const ShardWork& work, const ShardPiece& piece, const Sam
     overlap_.during([&] {
         learner_->backward(store_->parameters(), samples, options_.leaf, piece.node_samples, collector_);
     });
+}
+
+void Replica::gradient_of(const Samples& samples, std::size_t number, std::size_t first, GradientSink& sink) {
+    report_place(Place::kForward, number);
+    const std::size_t nodes[] = {samples.x.rows};
+    std::vector<SampleMetrics> metrics(samples.x.rows);
+    const DropoutDraw draw{.seed = options_.seed,
+                           .step = static_cast<std::uint32_t>(number),
+                           .first = static_cast<std::uint32_t>(first)};
+    learner_->forward(store_->parameters(), samples, draw, metrics);
+    learner_->backward(store_->parameters(), samples, options_.leaf,
+                       std::span(nodes).first(samples.x.rows > 0 ? 1 : 0), sink);
 }
 
 void Replica::damage_parameters(const Damage& damage) {

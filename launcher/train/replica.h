@@ -45,6 +45,14 @@ struct ReplicaOptions {
     ShardBounds bounds;
 };
 
+/// What others have to do in a step.
+struct StepHooks {
+    VisitNode visit = nullptr;  ///< sees the nodes of the leaf tree that this rank computes
+    /// Called on all ranks once these are there and the loss is finite, with parameters that are not sharded
+    /// still those before the step; must not throw.
+    std::function<void()> before_update = nullptr;
+};
+
 struct StepResult {
     bool finite = true;  ///< false: the loss was NaN or infinite, and the parameters are as before the step
     SampleMetrics metrics;  ///< summed over the batch
@@ -62,10 +70,14 @@ class Replica {
 
     /// One training step on a batch: forward and backward over this rank's share, the gradients' sum over all
     /// ranks, the optimizer's step, the same on every rank. `number` counts the steps of the run from 1:
-    /// dropout draws by it. What this rank asks for reaches the others with it. `visit` sees the nodes of the
-    /// leaf tree that this rank computes; null: nobody does. Collective.
+    /// dropout draws by it. What this rank asks for reaches the others with it. Collective.
     StepResult step(const ShardWork& work, std::size_t number, float learning_rate, const ReadSamples& read,
-                    RunRequests asked = {}, const VisitNode& visit = nullptr);
+                    RunRequests asked = {}, const StepHooks& hooks = {});
+
+    /// The gradient of any samples of a batch, the first at place `first` of it, as one node of the leaf tree
+    /// has it in step `number`, by the parameters as they are: into `sink`. At most as many samples as
+    /// `learner` takes, or none. Collective where parameters are sharded.
+    void gradient_of(const Samples& samples, std::size_t number, std::size_t first, GradientSink& sink);
 
     /// Lets `damage` write, between steps, to what this rank holds first of each layer's parameters: a fault
     /// on purpose.

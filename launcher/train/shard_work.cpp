@@ -9,6 +9,17 @@ ShardCut cut_of(const Config& config) {
     return {config.training.micro_batch, config.comm.compression != Compression::kNone};
 }
 
+std::vector<Slice> audit_windows(const Config& config, const ParameterLayout& layout) {
+    constexpr std::size_t kMost_bytes = std::size_t{1} << 28;
+    const bool fits = layout.arena_size() <= kMost_bytes / sizeof(float);
+    if (config.comm.sharding != Sharding::kParameters && fits) return {};
+    std::vector<std::size_t> layer_counts;
+    for (std::size_t l = 0; l < layout.layer_count(); ++l) {
+        layer_counts.push_back(layout.layer_range(l).count);
+    }
+    return make_buckets(layer_counts, config.comm.bucket_bytes());
+}
+
 ShardWork::ShardWork(const BatchPlan& plan, const Batch& batch, ShardCut cut, std::size_t rank,
                      std::size_t ranks)
     : batch_samples(batch.samples),

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "comm/gradient_reducer.h"
 #include "core/data/batch_plan.h"
+#include "core/network/parameter_layout.h"
 #include "launcher/options/config.h"
 
 namespace lockstep {
@@ -17,6 +19,10 @@ struct ShardCut {
 };
 
 ShardCut cut_of(const Config& config);
+
+/// What an audit compares at a time (AuditOptions): one bucket's layers where no rank holds more gradients,
+/// or a whole one takes more than a quarter of a GiB.
+std::vector<Slice> audit_windows(const Config& config, const ParameterLayout& layout);
 
 /// What a rank does of one batch, and of every other one of that size.
 struct ShardWork {

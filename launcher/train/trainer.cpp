@@ -44,6 +44,19 @@ std::optional<Augmenter> make_augmenter(const Config& config, const Dataset& tra
     return Augmenter(config.augmentation, train.raw_shape(), config.training.seed);
 }
 
+bool audits(const Config& config) { return config.run.audit_every != 0; }
+
+AuditOptions audit_options(const Config& config, const BatchPlan& plan, const ParameterLayout& layout) {
+    const ShardCut cut = cut_of(config);
+    const std::size_t batch = plan.batch(0, 0).samples;
+    return {.every = config.run.audit_every.value_or(usual_audit_interval(layout.parameter_count(), batch)),
+            .seed = config.training.seed,
+            .micro_batch = cut.micro_batch,
+            .by_leaf = cut.by_leaf,
+            .windows = audit_windows(config, layout),
+            .repeatable = config.comm.sharding == Sharding::kNone};
+}
+
 /// The configuration's network on these data.
 NetworkSpec network_for(const Config& config, const Dataset& train) {
     NetworkSpec network = config.network;
@@ -83,7 +96,11 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       plan_(data_.train->size(), config.training.global_batch, config.training.leaf, config.training.seed,
             config.training.order),
       bounds_(shard_bounds(plan_, cut_of(config), comm.rank(), comm.size())),
-      reader_(agree(comm, [&] { return SampleReader(*data_.train, bounds_.piece_samples); })),
+      // An audit recomputes what the rank has that owns most.
+      pass_samples_(audits(config)
+                        ? static_cast<std::size_t>(comm.max(static_cast<std::int64_t>(bounds_.piece_samples)))
+                        : bounds_.piece_samples),
+      reader_(agree(comm, [&] { return SampleReader(*data_.train, pass_samples_); })),
       augmenter_(make_augmenter(config, *data_.train)),
       whole_batch_(plan_, plan_.batch(0, 0), cut_of(config), comm.rank(), comm.size()),
       last_batch_(plan_, plan_.batch(0, plan_.steps_per_epoch() - 1), cut_of(config), comm.rank(),
@@ -92,7 +109,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                agree(comm,
                      [&] {
                          return std::make_unique<NetworkLearner>(spec, config.training.arithmetic,
-                                                                 bounds_.piece_samples);
+                                                                 pass_samples_);
                      }),
                replica_options(config, bounds_, std::move(initial))),
       learning_rate_(config.learning_rate, plan_.steps_per_epoch(),
@@ -100,7 +117,9 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
       early_stopping_(config.training.patience),
       gradient_stopping_(config.training.stop_gradient,
                          config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
-      course_(data_.train->classes()) {}
+      course_(data_.train->classes()) {
+    if (audits(config)) audit_.emplace(comm, plan_, layout(), audit_options(config, plan_, layout()));
+}
 
 void Trainer::begin_from(const RunState& state, const FillState& fill) {
     replica_.set_state(config_.training.keep_best && state.best.epoch > 0, fill);
@@ -267,11 +286,8 @@ EpochCommunication Trainer::communication() {
 
 StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
-    const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
-    const ReadSamples read = [&](std::size_t first, std::size_t count) {
-        const auto wanted = indices.subspan(first, count);
-        return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch)
-                          : reader_.read(wanted);
+    const ReadSamples read_own = [&](std::size_t first, std::size_t count) {
+        return read(batch, work.first + first, count);
     };
     ++state_.at.step;
     ++timed_steps_;
@@ -280,12 +296,15 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
     if (is_in_ledger()) replica_.digests().begin();
     const StepResult result =
-        replica_.step(work, state_.at.step, state_.at.learning_rate, read, asked, meet_faults());
+        audit_ && audit_->due(state_.at.step)
+            ? audited_step(batch, work, read_own, asked)
+            : replica_.step(work, state_.at.step, state_.at.learning_rate, read_own, asked, {meet_faults()});
     if (!result.finite) {
         flush_ledger(journal);
         const double loss = result.metrics.loss / static_cast<double>(batch.samples);
+        const auto indices = std::span(order_).subspan(batch.first + work.first, work.shard.samples);
         explain_failed_step(comm_, replica_, {moment(), loss, indices, [&](const Replica::VisitPiece& visit) {
-                                                  replica_.revisit(work, read, visit);
+                                                  replica_.revisit(work, read_own, visit);
                                               }});
     }
     if (result.gradient_norm) {
@@ -293,6 +312,33 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
             gradient_stopping_.take(state_.gradient_stopping, *result.gradient_norm);
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
+    return result;
+}
+
+Samples Trainer::read(const Batch& batch, std::size_t first, std::size_t count) {
+    const auto wanted = std::span(order_).subspan(batch.first + first, count);
+    return augmenter_ ? reader_.read_augmented(wanted, *augmenter_, state_.at.epoch) : reader_.read(wanted);
+}
+
+StepResult Trainer::audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read_own,
+                                 RunRequests asked) {
+    const std::size_t step = state_.at.step;
+    const VisitNode faults = meet_faults();
+    const GradientAudit::Compute compute = [&](const AuditedNode& node, GradientSink& sink) {
+        replica_.gradient_of(read(batch, node.first, node.samples), step, node.first, sink);
+    };
+    audit_->begin(step, batch, compute);
+    std::string wrong;
+    StepHooks hooks{.visit = [&](std::size_t layer, const TreePiece::Node& node, std::span<float> gradient) {
+        if (faults) faults(layer, node, gradient);
+        audit_->take(layer, node.leaves, gradient);
+    }};
+    const bool sharded = config_.comm.sharding != Sharding::kNone;
+    if (!sharded) hooks.before_update = [&] { wrong = audit_->conclude(compute); };
+    const StepResult result = replica_.step(work, step, state_.at.learning_rate, read_own, asked, hooks);
+    // Where parameters are sharded the ranks need each other until the step is over.
+    if (sharded && result.finite) wrong = audit_->conclude(compute);
+    if (!wrong.empty()) throw CollectiveError(ExitCode::kReplicasDiffer, wrong);
     return result;
 }
 

@@ -11,6 +11,7 @@
 #include "core/data/batch_plan.h"
 #include "core/data/open_data.h"
 #include "launcher/options/config.h"
+#include "launcher/recovery/gradient_audit.h"
 #include "launcher/run/faults.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
@@ -82,8 +83,13 @@ class Trainer {
   private:
     /// One training step.
     StepResult step(const Batch& batch, RunRequests asked, Journal& journal);
+    /// The samples at places [first, first + count) of the batch, distorted as in this epoch.
+    [[nodiscard]] Samples read(const Batch& batch, std::size_t first, std::size_t count);
     /// The faults that are to strike before the step at hand, and what is to be done to its gradient.
     VisitNode meet_faults();
+    /// The step at hand, with what ranks compute in it recomputed by others.
+    StepResult audited_step(const Batch& batch, const ShardWork& work, const ReadSamples& read,
+                            RunRequests asked);
     /// The steps of an epoch from where it stands, until it, the run or `last_step` is over, or something is
     /// asked for; at least one.
     RunRequests take_steps(Journal& journal, std::size_t last_step, const AskRequests& ask);
@@ -118,6 +124,7 @@ class Trainer {
     DataSets data_;
     BatchPlan plan_;
     ShardBounds bounds_;
+    std::size_t pass_samples_;  // at most, of a pass through the network
     SampleReader reader_;
     std::optional<Augmenter> augmenter_;
     ShardWork whole_batch_;
@@ -133,6 +140,7 @@ class Trainer {
     GradientStopping gradient_stopping_;
     TrainingCourse course_;
     Faults faults_;
+    std::optional<GradientAudit> audit_;
     RunState state_;
 };
 

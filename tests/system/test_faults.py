@@ -1,7 +1,8 @@
-"""Faults on purpose: each one that --inject knows, and how the job ends; what a core that computes wrongly does."""
+"""Faults on purpose: each one that --inject knows, and how the job ends; a core that computes wrongly is found."""
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -12,6 +13,7 @@ INTERNAL, HANG, REPLICAS, KILLED = 1, 6, 7, 137
 
 CONFIG = alvinn(64, ["dense units=8 activation=tanh"], training={"epochs": 10, "global_batch": 64, "leaf": 16},
                 optimizer={"learning_rate": 0.1})
+EVERY_STEP = ["--run.audit_every", "1"]
 
 
 def processes_of(folder):
@@ -29,20 +31,18 @@ def processes_of(folder):
 class Faults(ProgramTest):
     files = {"a.ini": CONFIG}
 
-    def train_with(self, fault, *arguments, ranks=2):
-        outcome = self.lockstep("train", "a.ini", "--run.dir", "run", "--run.overwrite", "true", "--inject", fault,
-                                *arguments, ranks=ranks)
+    def tearDown(self):
         limit = time.monotonic() + 5
         while processes_of(self.folder.resolve()) and time.monotonic() < limit:
             time.sleep(0.05)  # A process that was killed is there until its parent has looked.
-        self.assertEqual(processes_of(self.folder.resolve()), [], outcome)
-        return outcome
+        self.assertEqual(processes_of(self.folder.resolve()), [], "processes are left behind")
 
-    def fail_with(self, fault, code, *words, arguments=(), ranks=2):
-        outcome = self.train_with(fault, *arguments, ranks=ranks)
+    def fail_with(self, fault, code, *words, arguments=(), ranks=2, run="run"):
+        """A run that this fault must end with the code, all of the words in its messages, and no model."""
+        outcome = self.lockstep("train", "a.ini", "--run.dir", run, "--inject", fault, *arguments, ranks=ranks)
         self.assertEqual(outcome.code, code, outcome)
         self.assertTrue(outcome.out.startswith("warning: faults are injected: " + fault), outcome)
-        self.assertFalse((self.folder / "run" / "model.lockstep").exists(), outcome)
+        self.assertFalse((self.folder / run / "model.lockstep").exists(), outcome)
         for word in words:
             self.assertIn(word, " ".join(outcome.messages()), outcome)
         return outcome
@@ -61,10 +61,54 @@ class Faults(ProgramTest):
         self.fail_with("flip:rank=1,layer=1,bit=20,step=3,what=parameter", REPLICAS, "after step 10", "rank 1 (", "layer1",
                        ranks=3)
 
+    def test_a_rank_that_computes_wrongly_is_found_by_another_and_named(self):
+        # As micro batches, compression, dropout and arithmetic have it, and as ranks divide what they hold.
+        cases = ((3, "48 to 63"), (2, "32 to 63", "--comm.shard", "optimizer"),
+                 (2, "32 to 47", "--comm.compression", "top_k", "--comm.keep", "0.1", "--training.micro_batch", "16"),
+                 (2, "32 to 63", "--comm.shard", "parameters", "--comm.bucket_mib", "0.01", "--network.input_dropout", "0.2"),
+                 (2, "32 to 63", "--training.arithmetic", "bf16", "--augmentation.shift", "2"))
+
+        def fail(number):
+            ranks, _, *arguments = cases[number]
+            return self.fail_with(f"flip:rank={ranks - 1},layer=1,bit=3,step=7,what=gradient", REPLICAS, "at step 7:",
+                                  "first in layer 1 at layer1.weight[0, 0], index 0 ", "computed by rank ", "(bits ",
+                                  ranks=ranks, arguments=EVERY_STEP + arguments, run=f"run{number}")
+
+        with ThreadPoolExecutor(max_workers=len(cases)) as pool:  # Where mpirun ends a job that fails, it mostly waits.
+            for (ranks, samples, *arguments), outcome in zip(cases, pool.map(fail, range(len(cases)))):
+                with self.subTest(arguments=arguments):
+                    message, = outcome.messages()
+                    wrong = f"rank {ranks - 1}/{ranks} on "
+                    self.assertTrue(message.startswith(f"lockstep: {wrong}"), outcome)
+                    self.assertRegex(message, rf"gradient of samples {samples} of the batch, computed by {wrong}")
+                    self.assertRegex(message, "is not known" if "--comm.shard" in arguments else rf"{wrong}\S+ is wrong")
+
+    def test_a_rank_alone_has_its_work_repeated_by_other_cores(self):
+        for threads in ("1", "2"):
+            outcome = self.fail_with("flip:rank=0,layer=0,bit=3,step=7..,what=gradient", REPLICAS, "at step 9:",
+                                     "layer0.weight[0, 0]", "the first is wrong", ranks=None, run=f"run{threads}",
+                                     arguments=["--run.audit_every", "3", "--training.threads", threads])
+            self.assertEqual(len(outcome.messages()), 1, outcome)
+
+    def test_audits_change_no_bit_and_find_nothing_where_nothing_is(self):
+        for name, arguments in (("plain", []), ("thin", ["--training.global_batch", "48", "--network.input_dropout", "0.2",
+                                                         "--training.leaf", "7"])):
+            expected = self.digest(self.train("a.ini", name, "--run.audit_every", "0", *arguments))
+            for ranks in (None, 3, 5):
+                run = self.train("a.ini", f"{name}-{ranks}", *EVERY_STEP, *arguments, ranks=ranks)
+                self.assertEqual(self.digest(run), expected)
+
+    def test_the_plan_says_how_often_is_audited_and_what_memory_that_takes(self):
+        for every, steps in (("auto", 3273), ("7", 7), ("0", 0)):
+            plan = self.succeed("plan", "a.ini", "--run.audit_every", every).out
+            self.assertEqual(f"audit       every {steps} steps: " in plan, steps > 0, plan)
+            report = self.succeed("plan", "a.ini", "--json", "--run.audit_every", every).json()
+            self.assertEqual((report["audit_every"], report["memory_bytes_per_rank"]["audit"] > 0), (steps, steps > 0))
+
     def test_a_slow_rank_changes_no_bit_and_crossval_and_bag_take_faults_too(self):
         expected = self.digest(self.train("a.ini", "plain"))
-        outcome = self.train_with("slow:rank=1,ms=1; slow:rank=0,ms=2,step=3..4")
-        self.assertEqual((outcome.code, self.digest(self.folder / "run")), (0, expected), outcome)
+        slow = self.train("a.ini", "slow", "--inject", "slow:rank=1,ms=1; slow:rank=0,ms=2,step=3..4", ranks=2)
+        self.assertEqual(self.digest(slow), expected)
         for command in ("crossval", "bag"):
             outcome = self.lockstep(command, "a.ini", "--inject", "throw:rank=0,step=2", "--run.dir", command,
                                     "--training.global_batch", "16")

@@ -104,6 +104,8 @@ class Commands(Ranks):
             (["bench", "step", "--seconds", "1"], ["bench", "step"], ("--seconds is missing", "'1'")),
             (["bench", "comm"], ["bench", "step"], ("argument 1 is 'step'", "'comm'")),
             (["info", "--json"], ["info"], ("--json is missing", "given")),
+            ([*TRAIN, "--inject", "slow:rank=0,ms=1"], TRAIN, ("--inject is missing", "'slow:rank=0,ms=1'")),
+            (["resume", "run"], ["resume", "run", "--comm.shard", "optimizer"], ("--comm.shard is 'optimizer'", "but missing")),
             (["eval", "x.ini", "--set", "test"], ["eval", "x.ini", "--set", "train"], ("--set is 'train'", "'test'")))], USAGE)
 
     def test_commands_that_need_no_ranks_print_once_or_each_its_own(self):
