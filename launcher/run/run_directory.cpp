@@ -14,6 +14,7 @@
 
 #include "core/base/error.h"
 #include "core/data/files/input_file.h"
+#include "launcher/files/atomic_file.h"
 #include "launcher/run/launch_environment.h"
 
 namespace lockstep {
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUnfinished = "unfinished";
+constexpr std::string_view kLockFile = ".lock";
 
 [[noreturn]] void throw_cannot_make(const fs::path& dir, int reason) {
     throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
@@ -89,7 +91,14 @@ bool is_made(const fs::path& dir, const ResolvedOptions& options) {
     return true;
 }
 
+/// The model is the last that is moved.
+bool is_half_published(const fs::path& dir) { return is_there(dir / kUnfinished / kModelFile); }
+
 }  // namespace
+
+void finish_run_directory(const fs::path& dir) {
+    if (is_half_published(dir) || is_there(dir / kLockFile)) static_cast<void>(RunDirectory::of_run(dir));
+}
 
 bool is_there(const fs::path& path) noexcept {
     struct ::stat status {};
@@ -146,6 +155,10 @@ RunDirectory RunDirectory::of_run(const fs::path& dir) {
     directory.files_ = files_of_run(dir);
     directory.kept_ = true;
     while (!directory.lock(dir.string())) {
+    }
+    if (is_half_published(dir)) {
+        directory.files_ = dir / kUnfinished;
+        directory.publish();
     }
     return directory;
 }
@@ -217,6 +230,8 @@ bool RunDirectory::lock(const std::string& place) {
     // For the message alone: a full disk is noticed where the run's own files are made.
     const bool noted = ::ftruncate(file, 0) == 0 && ::pwrite(file, who.data(), who.size(), 0) > 0;
     static_cast<void>(noted);
+    // What a run wrote here when it was killed.
+    for (const fs::path& folder : {path_, path_ / kUnfinished}) remove_abandoned_parts(folder);
     return true;
 }
 
@@ -235,10 +250,13 @@ void RunDirectory::remove_files() noexcept {
 void RunDirectory::publish() {
     if (files_ == path_) return;
     std::error_code ignored;
-    fs::remove_all(path_ / kCheckpoints, ignored);
-    std::vector<std::string_view> names(kRunFiles.begin(), kRunFiles.end());
-    if (is_there(files_ / kCheckpoints)) names.push_back(kCheckpoints);
+    // A process that was killed here has moved some of it already, and never the model, which is the last.
+    if (is_there(files_ / kCheckpoints) || is_there(files_ / kRunFile))
+        fs::remove_all(path_ / kCheckpoints, ignored);
+    std::vector<std::string_view> names{kCheckpoints};
+    names.insert(names.end(), kRunFiles.begin(), kRunFiles.end());
     for (const std::string_view name : names) {
+        if (!is_there(files_ / name)) continue;
         if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
         throw CheckpointError(
             fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "

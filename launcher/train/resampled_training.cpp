@@ -53,8 +53,9 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const Resamp
 nlohmann::json finished_member(const Communicator& ranks, const TrainingJob& job,
                                const std::filesystem::path& dir) {
     std::string text = agree(ranks, [&]() -> std::string {
-        const bool kept = !job.going_on.empty() && files_of_run(dir) == dir && is_there(dir / kModelFile);
-        if (ranks.rank() != 0 || !kept) return "";
+        if (ranks.rank() != 0 || job.going_on.empty()) return "";
+        finish_run_directory(dir);
+        if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
         std::ifstream input(dir / kResultFile, std::ios::binary);
         return {std::istreambuf_iterator<char>(input), {}};
     });

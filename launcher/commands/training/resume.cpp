@@ -9,6 +9,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
@@ -25,8 +26,21 @@ std::string of_rank_0(const Communicator& comm, const std::function<std::string(
     return shared;
 }
 
+/// Whoever resumes a run until it is done need not know whether it was killed before or after its end: ranks,
+/// threads and their like are as good as any then.
+void check_nothing_is_changed(const std::filesystem::path& dir, const CommandInput& input) {
+    for (const auto& [key, value] : input.config_flags) {
+        if (find_option(key)->free) continue;
+        throw ConfigError(fmt::format(
+            "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
+            "--training.epochs 20 --allow training.epochs",
+            dir.string(), key));
+    }
+}
+
 /// The result of the run in `dir` where it is finished, else "".
 std::string finished_result(const std::filesystem::path& dir) {
+    finish_run_directory(dir);
     if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
     std::ifstream input(dir / kResultFile, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(input), {}};
@@ -67,12 +81,7 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
     // A finished run goes on where it is told to train for longer.
     if (!result.empty() && input.allowed.empty()) {
-        if (!input.config_flags.empty()) {
-            throw ConfigError(fmt::format(
-                "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
-                "--training.epochs 20 --allow training.epochs",
-                dir.string(), input.config_flags.front().first));
-        }
+        agree(comm, [&] { check_nothing_is_changed(dir, input); });
         if (comm.rank() == 0 && input.json) print_json(nlohmann::json::parse(result));
         if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);
         return static_cast<int>(ExitCode::kDone);
