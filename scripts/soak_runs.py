@@ -32,7 +32,7 @@ def draw_configuration(chance, rules):
     validates = chance.random() < 0.7
     compression = chance.choice(["none", "none", "bf16", "top_k"])
     keys = {"data": {"source": "csv", "dir": "../data", "split": "60/20/20" if validates else "none"},
-            "training": {"epochs": chance.randint(30, 120), "global_batch": 16, "leaf": 4,
+            "training": {"epochs": chance.randint(20, 60), "global_batch": 16, "leaf": 4,
                          "seed": chance.randint(1, 1000000), "keep": chance.choice(["best", "last"]) if validates else "last"},
             "optimizer": {"name": chance.choice(rules), "learning_rate": 0.01,
                           "schedule": chance.choice(["constant", "adaptive"]) if validates else "constant"},

@@ -157,7 +157,8 @@ class Resume(ProgramTest):
 
     def test_a_full_disk_ends_the_job_and_what_was_saved_is_good(self):
         whole = self.train("small.ini", "whole")
-        outcome = self.lockstep("train", "small.ini", "--run.dir", "run", "--inject", "enospc:checkpoint=2", ranks=2)
+        outcome = self.lockstep("train", "small.ini", "--run.dir", "run", "--inject", "enospc:rank=1,checkpoint=2",
+                                ranks=2)
         self.assertEqual(outcome.code, CHECKPOINT, outcome)
         self.assertEqual(len(outcome.messages()), 1, outcome)
         self.assertIn("No space left on device", outcome.messages()[0])
