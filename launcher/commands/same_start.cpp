@@ -112,7 +112,7 @@ void check_same_command(const Communicator& comm, const CommandLine& line) {
     for (Fact& flag : facts_of(line.own_flags)) facts.push_back(std::move(flag));
     // Elsewhere the keys are compared as each rank resolves them; a run that goes on has rank 0's, and flags.
     if (line.subcommand != nullptr && line.subcommand->takes_run) {
-        for (Fact& flag : facts_of(line.config_flags)) facts.push_back(std::move(flag));
+        for (Fact& flag : facts_of(line.input.config_flags)) facts.push_back(std::move(flag));
     }
     same_on_all_ranks(comm, facts, ExitCode::kUsage, kSameStart);
 }
