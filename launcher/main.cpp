@@ -141,8 +141,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     if (line.subcommand->computes) check_same_arithmetic(comm);
     const bool configured = line.subcommand->takes_config || line.subcommand->takes_run;
     if (configured) {
-        input.options = line.subcommand->takes_run ? options_of_run(comm, input)
-                                                   : same_options(comm, line);
+        input.options = line.subcommand->takes_run ? options_of_run(comm, input) : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
     }
     if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
@@ -163,9 +162,9 @@ int run_with_mpi(int argc, char** argv, const Request& request) {
     bool is_left = false;  // a request that is not of ranks, for when MPI has ended
     int code = 0;
     {
+        const LauncherWatch launcher(launched_rank() == 0 ? where_without_mpi() : "");
         const MpiRuntime runtime(argc, argv);
         Communicator comm;
-        const LauncherWatch launcher(comm.rank() == 0 ? comm.where() : "");
         if (of_ranks) {
             try {
                 check_launch([](const char* variable) { return std::getenv(variable); }, comm.size());

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -30,6 +31,15 @@ constexpr std::string_view kFolder = "pid.";
 
 /// So little that a limit on the address space does not feel it.
 constexpr std::size_t kStack_bytes = std::size_t{256} << 10;
+
+/// Takes the names of Open MPI's shared memory away: those of ranks that were still starting are there.
+void remove_segments() {
+    constexpr std::string_view kSegment = "/dev/shm/vader_segment.";
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        if (const std::size_t at = line.find(kSegment); at != std::string::npos) unlink(line.c_str() + at);
+    }
+}
 
 void close_file(int file) {
     if (file >= 0) close(file);
@@ -87,6 +97,7 @@ void LauncherWatch::wait() const {
 }
 
 void LauncherWatch::end_process() const {
+    remove_segments();
     // The other ranks of the host do the same at the same time, and may take away what this one is looking
     // at.
     std::error_code error;

@@ -19,6 +19,9 @@ namespace {
 
 using Seconds = TimeLimit::Seconds;
 
+// As good as: when it has been loaded.
+const TimeLimit::Clock::time_point kProgram_start = TimeLimit::Clock::now();
+
 std::optional<double> number_of(std::string_view text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
     return parse_number<double>(text);
@@ -61,14 +64,15 @@ bool TimeLimit::is_near(Seconds checkpoint, Clock::time_point now) {
 }
 
 TimeLimit time_limit_of_job(const Communicator& comm, Seconds max_wall_time) {
-    const auto begin = TimeLimit::Clock::now();
+    const auto now = TimeLimit::Clock::now();
     double job = comm.rank() == 0 ? slurm_seconds_left() : 0.0;
     comm.broadcast_value(job, 0);
+    const Seconds since_start = now - kProgram_start;
     // Beyond a year there is no need to count, nor room in a clock.
     constexpr double kYear_seconds = 366.0 * 86400.0;
-    if (max_wall_time.count() > 0.0 && max_wall_time.count() <= job)
-        return {StopReason::kMaxWallTime, begin, max_wall_time};
-    if (job < kYear_seconds) return {StopReason::kJobEnd, begin, Seconds(job)};
+    if (max_wall_time.count() > 0.0 && (max_wall_time - since_start).count() <= job)
+        return {StopReason::kMaxWallTime, kProgram_start, max_wall_time};
+    if (job < kYear_seconds) return {StopReason::kJobEnd, now, Seconds(job)};
     return {};
 }
 

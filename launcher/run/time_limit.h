@@ -47,9 +47,9 @@ class TimeLimit {
     bool is_near_ = false;
 };
 
-/// The limit of a run that begins now: `max_wall_time` (0: none) or the end of the Slurm job that it is part
-/// of, whichever comes first. Rank 0 asks Slurm, once; where it gets no answer, there is no such end.
-/// Collective.
+/// The limit of a run of this program: `max_wall_time` (0: none) after the program's start, or the end of the
+/// Slurm job that it is part of, whichever comes first. Rank 0 asks Slurm, once; where it gets no answer,
+/// there is no such end. Collective.
 TimeLimit time_limit_of_job(const Communicator& comm, TimeLimit::Seconds max_wall_time);
 
 }  // namespace lockstep

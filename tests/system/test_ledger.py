@@ -142,6 +142,13 @@ class Replay(LedgerTest):
         self.assertEqual(found["leaf"]["gradient"], found["gradient"])
         self.assertEqual(len(set(found["leaf"]["samples"])), 100)
 
+    def test_a_run_that_started_from_a_model(self):
+        model = self.train("small.ini", "first") / "model.lockstep"
+        run = self.train("small.ini", "run", "--model", model, "--training.max_steps", 2)
+        self.assertTrue(self.succeed("replay", run, "--step", 2, "--json").json()["ledger"]["equal"])
+        model.unlink()
+        self.assertEqual(self.lockstep("replay", run, "--step", 2).code, CHECKPOINT)
+
     def test_a_ledger_that_is_not_what_its_steps_are_is_found(self):
         run = self.train("small.ini", "run")
         line = by_layer(run)[1]

@@ -72,8 +72,12 @@ StepReplay::StepReplay(const Communicator& comm, std::filesystem::path run_dir, 
     if (reader.checkpoint()) config_.weights.clear();
     prepared_ = prepare(comm, config_, options_);
     check_same_data(record, *prepared_.data.train);
+    if (const auto origin = start_of(record)) start_from(comm, *origin);
     fit_inputs(prepared_, config_.preprocessing);
-    trainer_ = std::make_unique<Trainer>(comm, config_, prepared_.network, prepared_.data, prepared_.weights);
+    trainer_ = std::make_unique<Trainer>(
+        comm, config_, prepared_.network, prepared_.data,
+        prepared_.start ? prepared_.start->parameters(prepared_.network, config_.training.seed)
+                        : prepared_.weights);
     if (reader.checkpoint()) {
         const SavedRun saved = saved_run_from_json(reader.checkpoint()->run);
         trainer_->begin_from(saved.state,
@@ -89,6 +93,18 @@ StepReplay::StepReplay(const Communicator& comm, std::filesystem::path run_dir, 
     const std::size_t steps = trainer_->plan().steps_per_epoch();
     batch_ = trainer_->plan().batch((step - 1) / steps, (step - 1) % steps);
     order_ = trainer_->plan().order(batch_.epoch);
+}
+
+void StepReplay::start_from(const Communicator& comm, const ModelOrigin& origin) {
+    const std::vector<std::filesystem::path> models{origin.model};
+    const std::string layers = fmt::format("{}", fmt::join(origin.layers, ","));
+    Progress silent(Progress::Style::kSilent, stderr);
+    start_from_model(comm, {models, layers}, options_, prepared_, config_.preprocessing, silent);
+    const std::string& digest = prepared_.start->origin().digest;
+    if (digest == origin.digest) return;
+    throw CheckpointError(
+        fmt::format("the run started from a model of digest {}, but {} has {} now; put the old one back",
+                    origin.digest, origin.model.string(), digest));
 }
 
 Journal StepReplay::silent_journal() {

@@ -18,6 +18,7 @@
 #include "launcher/recovery/ledger.h"
 #include "launcher/score/prepare.h"
 #include "launcher/score/sample_reader.h"
+#include "launcher/score/warm_start.h"
 #include "launcher/train/trainer.h"
 
 namespace lockstep {
@@ -67,6 +68,8 @@ class StepReplay {
     [[nodiscard]] LedgerCheck check_ledger() const;
 
   private:
+    /// Lets the run start from the model that it started from.
+    void start_from(const Communicator& comm, const ModelOrigin& origin);
     [[nodiscard]] Journal silent_journal();
 
     ContractFloatMode float_mode_;

@@ -7,6 +7,7 @@
 #include "comm/agreement.h"
 #include "core/base/error.h"
 #include "launcher/run/requests.h"
+#include "launcher/run/time_limit.h"
 #include "launcher/score/warm_start.h"
 
 namespace lockstep {
