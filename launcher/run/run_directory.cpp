@@ -48,13 +48,15 @@ void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& o
         throw ConfigError(fmt::format("{}: {}", options.place("run.dir"), why));
     };
     if (is_there(dir / kRunFile) && !overwrite) {
-        refuse(
-            is_there(dir / kModelFile)
-                ? "already holds a run, with its model; name another directory, or give --run.overwrite true"
-                : fmt::format("already holds a run, but no model of it: it was interrupted, or goes on "
-                              "elsewhere; go on with it by `lockstep resume {}`, name another directory, or "
-                              "give --run.overwrite true, which loses it",
-                              dir.string()));
+        const std::string choices = "name another directory, or give --run.overwrite true";
+        if (is_there(dir / kModelFile))
+            refuse(fmt::format("already holds a run, with its model; {}", choices));
+        if (is_there(dir / kResultFile))
+            refuse(fmt::format("already holds a run, with its result; {}", choices));
+        refuse(fmt::format(
+            "already holds a run, but no model of it: it was interrupted, or goes on elsewhere; go "
+            "on with it by `lockstep resume {}`, {}, which loses it",
+            dir.string(), choices));
     }
     for (const std::string_view name : kRunFiles) {
         std::error_code ignored;

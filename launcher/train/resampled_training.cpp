@@ -97,6 +97,7 @@ std::optional<RunDirectory> make_directory(const Communicator& comm, const Train
             config.run.dir = member_dir(directory.path(), training.kind, number);
             choose_run_dir(config, job.options, now);
         }
+        std::filesystem::remove(directory.path() / kResultFile, ignored);
         // For the members' directories to be known as those of one run, which can go on.
         AtomicFile record(directory.path() / kRunFile, ExitCode::kUsage);
         record.write(json_text(run_record(job.options, facts_of(comm, job, training)), 2) + "\n");
@@ -180,6 +181,9 @@ void publish(const Resampled& trained, const ResampledTraining& training, bool o
     AtomicFile out(dir / training.report_file, ExitCode::kUsage);
     out.write(json_text(trained.report, 2) + "\n");
     out.commit();
+    AtomicFile result(dir / kResultFile, ExitCode::kUsage);
+    result.write(json_text(trained.report, 2) + "\n");
+    result.commit();
     if (overwrite) {
         for (std::size_t number = training.count + 1;
              is_there(member_dir(dir, training.kind, number) / kRunFile); ++number) {
