@@ -124,7 +124,7 @@ struct DropoutTask {
 
 inline constexpr std::size_t kDigestSums = 8;
 /// Values of a block: eight rows of two for each sum, whose keys the wide kernels keep in registers.
-inline constexpr std::size_t kDigestBlock = 8 * 2 * kDigestSums;
+inline constexpr std::size_t kDigestBlock = 16 * kDigestSums;
 /// sums[l] += for each block its factor times the sum of its values' bits times their keys, see
 /// value_digest.h.
 struct DigestTask {
