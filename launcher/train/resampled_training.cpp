@@ -15,6 +15,7 @@
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
@@ -59,7 +60,7 @@ nlohmann::json finished_member(const Communicator& ranks, const TrainingJob& job
         return {std::istreambuf_iterator<char>(input), {}};
     });
     ranks.broadcast(text, 0);
-    return nlohmann::json::accept(text) ? nlohmann::json::parse(text) : nlohmann::json();
+    return is_json(text) ? nlohmann::json::parse(text) : nlohmann::json();
 }
 
 /// A network's own job.
