@@ -50,13 +50,16 @@ void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& o
         throw ConfigError(fmt::format("{}: {}", options.place("run.dir"), why));
     };
     if (is_there(dir / kRunFile) && !overwrite) {
-        refuse(
-            is_there(dir / kModelFile)
-                ? "already holds a run, with its model; name another directory, or give --run.overwrite true"
-                : fmt::format("already holds a run, but no model of it: it was interrupted, or goes on "
-                              "elsewhere; go on with it by `lockstep resume {}`, name another directory, or "
-                              "give --run.overwrite true, which loses it",
-                              dir.string()));
+        const std::string choices = "name another directory, or give --run.overwrite true";
+        if (is_there(dir / kModelFile))
+            refuse(fmt::format("already holds a run, with its model; {}", choices));
+        // Of several networks: one network's model is written after its result.
+        if (is_there(dir / kResultFile) && !is_there(dir / "metrics.jsonl"))
+            refuse(fmt::format("already holds a run, with its result; {}", choices));
+        refuse(fmt::format(
+            "already holds a run, but no model of it: it was interrupted, or goes on elsewhere; go "
+            "on with it by `lockstep resume {}`, {}, which loses it",
+            dir.string(), choices));
     }
     for (const std::string_view name : kRunFiles) {
         std::error_code ignored;

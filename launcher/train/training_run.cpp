@@ -249,8 +249,14 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         run.model = run.dir / kModelFile;
         journal.result(to_json(run));
     });
-    save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
-         run.result.of_model);
+    try {
+        save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
+             run.result.of_model);
+    } catch (...) {
+        std::error_code ignored;
+        if (log) std::filesystem::remove(log->files() / kResultFile, ignored);
+        throw;
+    }
     agree(comm, [&] {
         if (log) journal.publish();
     });

@@ -9,6 +9,7 @@
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/run_record.h"
@@ -44,7 +45,7 @@ std::string finished_result(const std::filesystem::path& dir) {
     if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
     std::ifstream input(dir / kResultFile, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(input), {}};
-    if (nlohmann::json::accept(text)) return text;
+    if (is_json(text)) return text;
     // Of an older lockstep, or the file was taken away: the model is what counts.
     return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();
 }
