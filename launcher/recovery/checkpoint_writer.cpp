@@ -211,7 +211,7 @@ void CheckpointWriter::save(Checkpoint checkpoint, std::span<const StateArray> a
                      write_manifest(begun, checkpoint);
                      folder.publish(checkpoint.step);
                      tear();
-                     folder.prune(keep);
+                     folder.prune(keep, checkpoint.step);
                  });
     work_->stalled_seconds = watch.seconds();
 }
