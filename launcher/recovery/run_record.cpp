@@ -57,6 +57,20 @@ Json value_of(const Json& option) {
         fmt::format("{} is damaged: {}; put the file back, or train again", kRunFile, what));
 }
 
+/// Whether what there is of the fields that any run has is of their kind.
+bool is_record(const Json& json) {
+    if (!json.is_object() || !json.contains("options") || !json["options"].is_object()) return false;
+    if (const auto subcommand = json.find("subcommand"); subcommand != json.end()) {
+        constexpr std::array kSubcommands{"train", "crossval", "bag"};
+        if (std::ranges::find(kSubcommands, *subcommand) == kSubcommands.end()) return false;
+    }
+    if (const auto allowed = json.find("allowed"); allowed != json.end()) {
+        if (!allowed->is_array() || !std::ranges::all_of(*allowed, &Json::is_string)) return false;
+    }
+    const auto sessions = json.find("sessions");
+    return sessions == json.end() || sessions->is_array();
+}
+
 /// Whether a key may change though it is not free: how often is evaluated decides nothing where nobody
 /// watches.
 bool decides_nothing(const OptionSpec& spec, const ResolvedOptions& options) {
@@ -134,7 +148,7 @@ Json read_run_record(const std::filesystem::path& run_dir) {
         }
         json = Json::parse(file, nullptr, false);
     }
-    if (json.is_object() && json.contains("options") && json["options"].is_object()) return json;
+    if (is_record(json)) return json;
     throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
 }
 

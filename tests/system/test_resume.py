@@ -5,6 +5,7 @@ another number of ranks; PEM, another number of ranks from the start; PET, anoth
 tries every combination of sharding and compression; otherwise a few are drawn, and the seed is said.
 """
 
+import json
 import os
 import random
 import re
@@ -298,6 +299,18 @@ class Resume(ProgramTest):
         metrics.write_text(text)
         self.assertEqual(self.succeed("resume", run).out.count("damaged: is no regular file"), 2)
         self.assert_same_run(whole, run, "")
+
+    def test_a_damaged_record_of_a_run_is_said_to_be(self):
+        run = self.killed("run", step=9)
+        path = run / "run.json"
+        record = json.loads(path.read_text())
+        damages = [{"options": {}}, {"subcommand": 3}, {"subcommand": "eval"}, {"allowed": [1]}, {"sessions": "x"},
+                   {"options": record["options"] | {"training.seed": {"value": {}, "origin": "default"}}}]
+        for damage in damages:
+            path.write_text(json.dumps(record | damage))
+            refused = self.lockstep("resume", run)
+            self.assertIn(refused.code, (USAGE, CHECKPOINT), refused)
+            self.assertIn("run.json", refused.messages()[0])
 
     def test_crossval_and_bag_go_on(self):
         for command, key, member in (("crossval", "resampling.folds", "fold"), ("bag", "resampling.bags", "bag")):
