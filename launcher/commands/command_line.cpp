@@ -53,6 +53,7 @@ constexpr std::array kTrainFlags{
             "all where not given"},
     kInject, kJson};
 constexpr std::array kResumeFlags{
+    OwnFlag{"model", "FILE", "where the model that the run started from is now"},
     OwnFlag{"allow", "NAME",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",

@@ -51,9 +51,10 @@ struct CommandInput {
 
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
     // Of a run that goes on, by `resume`:
-    std::string subcommand;          ///< "train", "crossval", "bag"
-    std::string start_digest;        ///< of the model that it started from; empty: from none
-    std::filesystem::path going_on;  ///< its directory; empty: a new run
+    std::vector<std::string> allowed_before;  ///< what earlier sessions allowed and none now changes
+    std::string subcommand;                   ///< "train", "crossval", "bag"
+    std::string start_digest;                 ///< of the model that it started from; empty: from none
+    std::filesystem::path going_on;           ///< its directory; empty: a new run
 
     ResolvedOptions options;  ///< of the subcommands that take CONFIG or RUN_DIR: the same on every rank
     Config config;
@@ -64,8 +65,8 @@ int command_train(Communicator& communicator, const CommandInput& input);
 int command_replay(Communicator& communicator, const CommandInput& input);  ///< on one
 int command_resume(Communicator& communicator, const CommandInput& input);
 /// The configuration of the run in input.positional[0], with the flags' values in place of its own; sets
-/// `subcommand`, the model it started from and `allowed`. Throws ConfigError and CheckpointError through
-/// agree. Collective.
+/// `subcommand`, the model it started from and `allowed_before`. Throws ConfigError and CheckpointError
+/// through agree. Collective.
 ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);

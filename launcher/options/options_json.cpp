@@ -86,22 +86,28 @@ ResolvedOptions options_from_json(const std::string& config_name, const Json& js
     for (const OptionSpec& spec : option_table()) {
         const std::string key(spec.key);
         ResolvedOption& option = options.emplace_back(ResolvedOption{key, {}});
-        if (!json.contains(key)) {
+        // A key that is newer than the file has its default.
+        if (!json.contains(key) && !spec.required)
             option.values.push_back({std::string(spec.default_text), "default"});
-            continue;
-        }
+        if (!json.contains(key)) continue;
         try {
             option.values = values_of(spec, json.at(key));
         } catch (const Json::exception& error) {
             throw ConfigError(fmt::format("{}: {}", key, error.what()));
         }
         for (const OptionValue& value : option.values) {
-            if (value.origin == "default") continue;  // which may be empty
+            if (value.origin == "default" && value.text == spec.default_text) continue;  // may be empty
             if (const std::string fault = fault_of(spec, value.text); !fault.empty())
                 throw ConfigError(fmt::format("{} = {}: {}", key, value.text, fault));
         }
     }
-    return {config_name, std::move(options)};
+    ResolvedOptions resolved(config_name, std::move(options));
+    for (const OptionSpec& spec : option_table()) {
+        if (!spec.required || !resolved.text(spec.key).empty()) continue;
+        if (!spec.unless.empty() && !resolved.text(spec.unless).empty()) continue;
+        throw ConfigError(fmt::format("{} is missing", spec.key));
+    }
+    return resolved;
 }
 
 }  // namespace lockstep

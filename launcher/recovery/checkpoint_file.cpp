@@ -7,7 +7,6 @@
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <sstream>
 
 #include "core/base/buffer.h"
 #include "core/base/error.h"
@@ -28,6 +27,8 @@ constexpr TensorFormat kPartFormat{.magic = {'L', 'O', 'C', 'K', 'P', 'A', 'R', 
                                    .command = "lockstep train",
                                    .remedy = "go on from an older checkpoint"};
 constexpr int kManifestFormat = 1;
+/// That of a million blocks, 4 TiB of values.
+constexpr std::uintmax_t kMostManifest_bytes = std::uintmax_t{1} << 27;
 
 [[noreturn]] void fail(const std::string& name, const std::string& message) {
     throw CheckpointError(fmt::format("checkpoint {}: {}", name, message));
@@ -250,11 +251,21 @@ void write_manifest(const std::filesystem::path& folder, const Checkpoint& check
 
 std::string manifest_text(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / kManifestFile;
+    std::error_code error;
+    // A pipe would never end.
+    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+        fail(path.string(), "damaged: is no regular file; go on from an older checkpoint");
+    const std::uintmax_t size = error ? 0 : std::filesystem::file_size(path, error);
+    if (error) fail(path.string(), fmt::format("cannot be read: {}", error.message()));
+    if (size > kMostManifest_bytes) {
+        fail(path.string(),
+             fmt::format("damaged: {} bytes are no manifest; go on from an older checkpoint", size));
+    }
+    std::string text(size, '\0');
     std::ifstream input(path, std::ios::binary);
-    std::ostringstream text;
-    if (input) text << input.rdbuf();
-    if (!input || !text) fail(path.string(), fmt::format("cannot be read: {}", std::strerror(errno)));
-    return text.str();
+    input.read(text.data(), static_cast<std::streamsize>(size));
+    if (!input) fail(path.string(), fmt::format("cannot be read: {}", std::strerror(errno)));
+    return text;
 }
 
 Checkpoint read_manifest(const std::filesystem::path& folder) {

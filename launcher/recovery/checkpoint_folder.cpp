@@ -95,8 +95,9 @@ void CheckpointFolder::publish(std::size_t step) const {
     sync_folder(path_);
 }
 
-void CheckpointFolder::prune(std::size_t newest) const {
-    const std::vector<std::size_t> all = steps();
+void CheckpointFolder::prune(std::size_t newest, std::size_t step) const {
+    std::vector<std::size_t> all = steps();
+    std::erase_if(all, [&](std::size_t other) { return other > step; });
     std::optional<double> lowest;
     std::size_t best = 0;
     // Of equal ones the oldest, which training.keep = best would choose.

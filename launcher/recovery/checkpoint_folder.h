@@ -23,8 +23,9 @@ class CheckpointFolder {
     std::filesystem::path begin(std::size_t step) const;
     /// It is whole: gives it its name, and lets `latest` lead to it.
     void publish(std::size_t step) const;
-    /// Removes all but the newest `newest` and the one of the lowest validation error.
-    void prune(std::size_t newest) const;
+    /// Removes all but the newest `newest` up to `step`, the one just written, and the one of the lowest
+    /// validation error. What is newer the run has gone on before, since it is damaged: it takes no place.
+    void prune(std::size_t newest, std::size_t step) const;
     /// Removes what was begun by a run that was killed. While no other process writes there.
     void remove_unfinished() const;
 

@@ -36,13 +36,13 @@ CheckpointReader::CheckpointReader(const Communicator& comm, const std::filesyst
     comm.broadcast(std::span(steps), 0);
     for (const std::size_t step : steps) {
         if (step > last_step) continue;
-        const std::string fault = take(checkpoints.of(step));
+        const std::string fault = take(checkpoints.of(step), step);
         if (fault.empty()) return;
         damaged_.push_back(fault);
     }
 }
 
-std::string CheckpointReader::take(const std::filesystem::path& folder) {
+std::string CheckpointReader::take(const std::filesystem::path& folder, std::size_t step) {
     Checkpoint checkpoint;
     std::string fault;
     std::string text;
@@ -50,6 +50,10 @@ std::string CheckpointReader::take(const std::filesystem::path& folder) {
         if (comm_.rank() == 0) {
             checkpoint = read_manifest(folder);
             text = manifest_text(folder);
+            if (checkpoint.step != step) {
+                throw CheckpointError(fmt::format("checkpoint {}: damaged: its manifest is of step {}",
+                                                  folder.string(), checkpoint.step));
+            }
         }
     } catch (const Error& error) {
         fault = error.what();

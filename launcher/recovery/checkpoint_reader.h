@@ -35,7 +35,7 @@ class CheckpointReader {
 
   private:
     /// "" where the checkpoint of that step is good; then it is the reader's.
-    std::string take(const std::filesystem::path& folder);
+    std::string take(const std::filesystem::path& folder, std::size_t step);
 
     const Communicator& comm_;
     std::filesystem::path folder_;  // of the checkpoint

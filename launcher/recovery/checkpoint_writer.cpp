@@ -96,7 +96,7 @@ class CheckpointWriter::Work {
             try {
                 const bool any = std::ranges::any_of(
                     copied_, [](const StateArray& array) { return !array.parts.empty(); });
-                if (full) {
+                if (full && any) {
                     throw CheckpointError(fmt::format(
                         "cannot write {}: {}; check the folder, its permissions and the free space",
                         (folder / part_name(rank)).string(), std::strerror(ENOSPC)));
@@ -211,7 +211,7 @@ void CheckpointWriter::save(Checkpoint checkpoint, std::span<const StateArray> a
                      write_manifest(begun, checkpoint);
                      folder.publish(checkpoint.step);
                      tear();
-                     folder.prune(keep);
+                     folder.prune(keep, checkpoint.step);
                  });
     work_->stalled_seconds = watch.seconds();
 }

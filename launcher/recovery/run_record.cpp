@@ -69,6 +69,20 @@ T value_or(const Json& record, const char* name, const T& otherwise) {
     }
 }
 
+/// Whether what there is of the fields that any run has is of their kind.
+bool is_record(const Json& json) {
+    if (!json.is_object() || !json.contains("options") || !json["options"].is_object()) return false;
+    if (const auto subcommand = json.find("subcommand"); subcommand != json.end()) {
+        constexpr std::array kSubcommands{"train", "crossval", "bag"};
+        if (std::ranges::find(kSubcommands, *subcommand) == kSubcommands.end()) return false;
+    }
+    if (const auto allowed = json.find("allowed"); allowed != json.end()) {
+        if (!allowed->is_array() || !std::ranges::all_of(*allowed, &Json::is_string)) return false;
+    }
+    const auto sessions = json.find("sessions");
+    return sessions == json.end() || sessions->is_array();
+}
+
 /// Whether a key may change though it is not free: how often is evaluated decides nothing where nobody
 /// watches.
 bool decides_nothing(const OptionSpec& spec, const ResolvedOptions& options) {
@@ -150,7 +164,7 @@ Json read_run_record(const std::filesystem::path& run_dir) {
             throw_damaged(what.what());
         }
     }
-    if (json.is_object() && json.contains("options") && json["options"].is_object()) return json;
+    if (is_record(json)) return json;
     throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
 }
 

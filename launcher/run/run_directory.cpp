@@ -152,11 +152,21 @@ RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
     files_ = is_there(path_ / kModelFile) ? path_ / kUnfinished : path_;
 }
 
+void check_files_of_run(const fs::path& files) {
+    for (const std::string_view name : kRunFiles) {
+        std::error_code ignored;
+        const fs::path path = files / name;
+        if (!is_there(path) || fs::is_regular_file(path, ignored)) continue;
+        throw ConfigError(fmt::format("{} is no regular file; move it away", path.string()));
+    }
+}
+
 RunDirectory RunDirectory::of_run(const fs::path& dir) {
     RunDirectory directory;
     directory.path_ = dir;
     directory.files_ = files_of_run(dir);
     directory.kept_ = true;
+    check_files_of_run(directory.files_);
     while (!directory.lock(dir.string())) {
     }
     if (is_half_published(dir)) {

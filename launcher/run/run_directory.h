@@ -25,6 +25,8 @@ inline constexpr std::string_view kCheckpoints = "checkpoints";  ///< a folder
 /// Where the files of the run in `dir` are: there, or in `unfinished` below it, where an older run has
 /// stayed.
 std::filesystem::path files_of_run(const std::filesystem::path& dir);
+/// Throws ConfigError where one of kRunFiles is there and no regular file, as a pipe, which never ends.
+void check_files_of_run(const std::filesystem::path& files);
 
 /// Whether there is something of that name, a link's target counting. Never throws: what the system refuses
 /// to look at counts as missing, and is named where it is opened.

@@ -72,7 +72,8 @@ std::optional<SavedRun> stand_where_saved(const Communicator& comm, const Traini
     const CheckpointReader reader(comm, files);
     for (const std::string& damaged : reader.damaged()) progress.line("warning: " + damaged);
     if (!reader.checkpoint()) {
-        progress.line(fmt::format("{} has no checkpoint: the run begins again", files.string()));
+        progress.line(fmt::format("{} has no {}checkpoint: the run begins again", files.string(),
+                                  reader.damaged().empty() ? "" : "good "));
         return std::nullopt;
     }
     if (!reader.damaged().empty())

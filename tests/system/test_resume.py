@@ -5,6 +5,7 @@ another number of ranks; PEM, another number of ranks from the start; PET, anoth
 tries every combination of sharding and compression; otherwise a few are drawn, and the seed is said.
 """
 
+import json
 import os
 import random
 import re
@@ -234,6 +235,83 @@ class Resume(ProgramTest):
         self.assertEqual(self.lockstep("resume", run, "--training.epochs", "5").code, USAGE)
         self.succeed("resume", run, "--training.epochs", "5", "--allow", "training.epochs")
         self.assert_same_run(whole, run, "longer")
+
+    def test_the_model_that_a_run_started_from_may_be_elsewhere(self):
+        self.write("small.ini", small(optimizer__schedule="constant", training__patience=0, training__keep="last"))
+        self.train("small.ini", "source", "--training.seed", "7")
+        whole = self.train("small.ini", "whole", "--model", "source")
+        run = self.killed("run", "--model", "source", step=9)
+        (self.folder / "source").rename(self.folder / "moved")
+        refused = self.lockstep("resume", run, ranks=2)
+        self.assertEqual(refused.code, CHECKPOINT, refused)
+        self.assertIn("started from the model source", refused.err)
+        self.assertEqual(self.lockstep("resume", run, "--model", whole).code, CHECKPOINT)
+        self.succeed("resume", run, "--model", "moved")
+        self.assert_same_run(whole, run, "")
+
+    def test_without_a_good_checkpoint_a_run_begins_again_with_the_weights_given(self):
+        self.write("points.table", "0 1 : 1\n1 0 : 1\n1 1 : 0\n0 0 : 0\n")
+        self.write("first.weights", "layer 0\n1 -1 0.5\n")
+        text = ("[data]\nsource = table\ntable = points.table\n[network]\nlayer = dense units=1 activation=sigmoid\n"
+                "loss = square_error\nweights = first.weights\n[training]\nepochs = 15\nglobal_batch = all\n"
+                "[optimizer]\nlearning_rate = 1\n[run]\ncheckpoint_every = 4\nledger = step\nlog_every = 1\n")
+        self.write("small.ini", text)
+        whole = self.train("small.ini", "whole")
+        run = self.killed("run", step=11)
+        for part in run.glob("checkpoints/step-*/part-0"):
+            part.write_bytes(b"")
+        self.assertIn("has no good checkpoint", self.succeed("resume", run).out)
+        self.assert_same_run(whole, run, "")
+
+    def test_a_flag_that_would_be_passed_over_is_refused(self):
+        run = self.killed("run", step=9)
+        for flags, word in ((["--run.dir", "other"], "its own directory"), (["--run.overwrite", "true"], "run.overwrite"),
+                            (["--allow", "optimizer.learning_rat"], "did you mean 'optimizer.learning_rate'?"),
+                            (["--model", "m"], "did not start from a model")):
+            refused = self.lockstep("resume", run, *flags)
+            self.assertEqual(refused.code, USAGE, refused)
+            self.assertIn(word, refused.err)
+
+    def test_what_was_allowed_once_lets_no_finished_run_train_again(self):
+        run = self.killed("run", step=9)
+        self.succeed("resume", run, "--optimizer.learning_rate", "0.02", "--allow", "optimizer.learning_rate")
+        digest = self.digest(run)
+        self.assertIn("is finished", self.succeed("resume", run).out)
+        self.assertEqual(self.lockstep("resume", run, "--optimizer.learning_rate", "0.5").code, USAGE)
+        self.assertEqual(self.digest(run), digest)
+
+    def test_pipes_and_devices_in_place_of_files_are_named(self):
+        whole = self.train("small.ini", "whole")
+        run = self.killed("run", step=12)
+        manifest = run / "checkpoints" / "latest" / "checkpoint.json"
+        manifest.unlink()
+        os.mkfifo(manifest)
+        older = run / "checkpoints" / "step-000000099"
+        older.mkdir()
+        (older / "checkpoint.json").symlink_to("/dev/zero")
+        metrics = run / "metrics.jsonl"
+        text = metrics.read_text()
+        metrics.unlink()
+        os.mkfifo(metrics)
+        refused = self.lockstep("resume", run)
+        self.assertEqual(refused.code, USAGE, refused)
+        self.assertIn("metrics.jsonl is no regular file", refused.err)
+        metrics.unlink()
+        metrics.write_text(text)
+        self.assertEqual(self.succeed("resume", run).out.count("damaged: is no regular file"), 2)
+        self.assert_same_run(whole, run, "")
+
+    def test_a_damaged_record_of_a_run_is_said_to_be(self):
+        run = self.killed("run", step=9)
+        path = run / "run.json"
+        record = json.loads(path.read_text())
+        damages = [{"options": {}}, {"subcommand": 3}, {"subcommand": "eval"}, {"allowed": [1]}, {"sessions": "x"},
+                   {"options": record["options"] | {"training.seed": {"value": {}, "origin": "default"}}}]
+        for damage in damages:
+            path.write_text(json.dumps(record | damage))
+            refused = self.lockstep("resume", run)
+            self.assertIn(refused.code, (USAGE, CHECKPOINT), refused)
+            self.assertIn("run.json", refused.messages()[0])
 
     def test_crossval_and_bag_go_on(self):
         for command, key, member in (("crossval", "resampling.folds", "fold"), ("bag", "resampling.bags", "bag")):

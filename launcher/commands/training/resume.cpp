@@ -1,17 +1,23 @@
 // `lockstep resume`: goes on with a run where its newest good checkpoint stands.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "comm/agreement.h"
+#include "core/base/error.h"
+#include "core/base/spelling.h"
 #include "launcher/commands/commands.h"
 #include "launcher/files/parse_json.h"
 #include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
+#include "launcher/recovery/checkpoint_reader.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/run_directory.h"
@@ -25,6 +31,25 @@ std::string of_rank_0(const Communicator& comm, const std::function<std::string(
     std::string shared = agree(comm, [&] { return comm.rank() == 0 ? text() : std::string(); });
     comm.broadcast(shared, 0);
     return shared;
+}
+
+/// Throws ConfigError for what would be passed over without a word.
+void check_flags(const CommandInput& input) {
+    for (const auto& [key, value] : input.config_flags) {
+        if (key == "run.dir" || key == "run.overwrite") {
+            throw ConfigError(fmt::format(
+                "--{} {}: a run goes on in its own directory; leave the flag out, or copy the directory "
+                "and go on with the copy",
+                key, value));
+        }
+    }
+    std::vector<std::string_view> names{"data", "program"};
+    for (const OptionSpec& spec : option_table()) names.push_back(spec.key);
+    for (const std::string& name : input.allowed) {
+        if (std::ranges::find(names, name) != names.end()) continue;
+        throw ConfigError(
+            fmt::format("--allow {}: must be data, program or a key{}", name, did_you_mean(name, names)));
+    }
 }
 
 /// Whoever resumes a run until it is done need not know whether it was killed before or after its end: ranks,
@@ -42,17 +67,13 @@ void check_nothing_is_changed(const std::filesystem::path& dir, const CommandInp
 /// The result of the run in `dir` where it is finished, else "".
 std::string finished_result(const std::filesystem::path& dir) {
     finish_run_directory(dir);
+    check_files_of_run(files_of_run(dir));
     if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
     std::ifstream input(dir / kResultFile, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(input), {}};
     if (is_json(text)) return text;
     // Of an older lockstep, or the file was taken away: the model is what counts.
     return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();
-}
-
-/// Whether the run has got as far as a checkpoint.
-bool has_checkpoint(const std::filesystem::path& dir) {
-    return !CheckpointFolder(files_of_run(dir) / kCheckpoints).steps().empty();
 }
 
 }  // namespace
@@ -62,13 +83,30 @@ ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input) {
     const std::string text = of_rank_0(comm, [&] { return read_run_record(files_of_run(dir)).dump(); });
     const auto record = nlohmann::ordered_json::parse(text);
     return agree(comm, [&] {
+        check_flags(input);
         input.subcommand = subcommand_of(record);
-        if (const auto start = start_of(record)) {
-            input.models = {start->model};
+        const auto start = start_of(record);
+        if (!start && !input.models.empty())
+            throw ConfigError(fmt::format("--model: {} did not start from a model", dir.string()));
+        if (start) {
+            if (input.models.empty()) {
+                if (comm.rank() == 0 && !is_there(start->model)) {
+                    throw CheckpointError(
+                        fmt::format("{} started from the model {}, which is not there; say where it is now "
+                                    "by --model FILE",
+                                    dir.string(), start->model.string()));
+                }
+                input.models = {start->model};
+            }
             input.model_layers = fmt::format("{}", fmt::join(start->layers, ","));
             input.start_digest = start->digest;
         }
-        for (std::string& name : allowed_of(record)) input.allowed.push_back(std::move(name));
+        for (std::string& name : allowed_of(record)) {
+            // What is given now is to be allowed now.
+            if (std::ranges::find(input.config_flags, name, &std::pair<std::string, std::string>::first) ==
+                input.config_flags.end())
+                input.allowed_before.push_back(std::move(name));
+        }
         return options_of(record, input.config_flags);
     });
 }
@@ -87,8 +125,8 @@ int command_resume(Communicator& comm, const CommandInput& input) {
         if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);
         return static_cast<int>(ExitCode::kDone);
     }
-    // What the first parameters were read from is not needed any more, and may be gone.
-    if (of_rank_0(comm, [&] { return has_checkpoint(dir) ? std::string("yes") : ""; }) == "yes")
+    // What the first parameters were read from is not needed where a checkpoint is good, and may be gone.
+    if (!input.config.weights.empty() && CheckpointReader(comm, files_of_run(dir)).checkpoint())
         going_on.config.weights.clear();
     return command_train(comm, going_on);
 }

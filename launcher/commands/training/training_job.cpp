@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "comm/agreement.h"
 #include "core/base/error.h"
@@ -37,13 +40,16 @@ TrainingSetup set_up_training(const Communicator& comm, const CommandInput& inpu
 }
 
 TrainingJob training_job(const CommandInput& input, const TrainingSetup& setup) {
+    std::vector<std::string> allowed = input.allowed_before;
+    for (const std::string& name : input.allowed)
+        if (std::ranges::find(allowed, name) == allowed.end()) allowed.push_back(name);
     return {.config = input.config,
             .options = input.options,
             .prepared = setup.prepared,
             .ask = RequestSignals::take,
             .limit = setup.limit,
             .going_on = input.going_on,
-            .allowed = input.allowed,
+            .allowed = std::move(allowed),
             .faults = setup.faults};
 }
 

@@ -157,13 +157,17 @@ TEST_CASE("checkpoints: the newest stay, and the best; what is begun has no name
         write_manifest(begun, checkpoint);
         checkpoints.publish(step);
         CHECK(read_manifest(folder / "checkpoints/latest").step == step);
-        checkpoints.prune(1);
+        checkpoints.prune(1, step);
     }
     CHECK(checkpoints.steps() == std::vector<std::size_t>{40, 20});
     checkpoints.begin(50);
     CHECK(checkpoints.steps() == std::vector<std::size_t>{40, 20});
     checkpoints.remove_unfinished();
     CHECK(std::distance(std::filesystem::directory_iterator(folder / "checkpoints"), {}) == 3);
+    // A damaged one that the run has gone on before takes no good one's place.
+    std::filesystem::create_directory(checkpoints.of(60));
+    checkpoints.prune(1, 40);
+    CHECK(checkpoints.steps() == std::vector<std::size_t>{60, 40, 20});
 }
 
 TEST_CASE("checkpoint: where a run stands goes through JSON bit for bit") {
