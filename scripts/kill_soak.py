@@ -37,7 +37,7 @@ from pathlib import Path
 import common
 from soak_runs import differences, draw_configuration, lines_of, newest_files, optimizer_names, write_data
 
-HANG_SECONDS = 120
+HANG_SECONDS = 60
 # Codes that no kill explains: usage, data, checkpoint, numbers, hang, replicas.
 NEVER = (2, 3, 4, 5, 6, 7)
 STOPPED = 75
@@ -101,6 +101,7 @@ class Attempt:
         self.blow = "none"
         self.jobs = set()
         self.ended = self.gone = None
+        self.mpirun_hangs = False
         self.started = time.monotonic()
         self.process = subprocess.Popen(self.command, cwd=folder, env=soak.environment(), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -159,7 +160,13 @@ class Attempt:
         try:
             self.process.wait(HANG_SECONDS)
         except subprocess.TimeoutExpired:
-            soak.defect(f"no end after {HANG_SECONDS} s, {self.blow}\n{self.output()}", where)
+            # Open MPI's mpirun may wait for itself where a rank is killed while it introduces itself: PMIx_server_finalize
+            # wants a lock that the broken connection has. All ranks have ended then.
+            self.mpirun_hangs = bool(self.ranks and self.struck) and not set(soak.processes()) - {self.process.pid}
+            if self.mpirun_hangs:
+                soak.counts["times that mpirun hung though all ranks had ended"] += 1
+            else:
+                soak.defect(f"no end after {HANG_SECONDS} s, {self.blow}\n{self.output()}", where)
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self.ended = time.monotonic()
@@ -182,7 +189,8 @@ class Attempt:
                 segment.unlink(missing_ok=True)
         for entry in (soak.folder / "tmp").iterdir():
             # The ranks take it away, once they are so far that they know of their mpirun.
-            if self.blow == "SIGKILL to mpirun" and "mpirun is gone" not in "".join(self.text):
+            starting = self.blow == "SIGKILL to mpirun" and self.first_line is None
+            if starting or self.mpirun_hangs:
                 soak.counts["folders that Open MPI left, killed while it started"] += 1
             else:
                 inside = [str(path.relative_to(entry)) for path in entry.rglob("*")]
@@ -193,7 +201,8 @@ class Attempt:
         return "".join(self.text)[-3000:]
 
     def start_seconds(self):
-        return (self.first_line or self.struck or self.ended) - self.started
+        """Until training began, or it was struck before."""
+        return min(moment for moment in (self.first_line, self.struck, self.ended) if moment) - self.started
 
     def work_seconds(self):
         return (self.struck or self.ended) - self.started - self.start_seconds()
