@@ -11,6 +11,7 @@
 #include <ctime>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/data/files/input_file.h"
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUnfinished = "unfinished";
+constexpr std::string_view kMetricsFile = kRunFiles[1];
 
 [[noreturn]] void throw_cannot_make(const fs::path& dir, int reason) {
     throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
@@ -40,6 +42,33 @@ std::string base_name(const Config& config, std::chrono::system_clock::time_poin
 
 fs::path numbered(const std::string& base, int number) {
     return number == 1 ? base : fmt::format("{}-{}", base, number);
+}
+
+/// Whether a run that had ended was killed while its files were moved from `unfinished`: its log, which every
+/// run there has, is moved first, and its record last.
+bool is_half_moved(const fs::path& dir) {
+    const fs::path from = dir / kUnfinished;
+    return is_there(from / kRunFile) && !is_there(from / kMetricsFile);
+}
+
+/// Moves the files of a run that has ended from `unfinished` to their place, those that are still there.
+void move_to_place(const fs::path& dir) {
+    const fs::path from = dir / kUnfinished;
+    std::vector<std::string_view> names{kMetricsFile, kCheckpoints};
+    for (const std::string_view name : kRunFiles)
+        if (name != kMetricsFile && name != kRunFile) names.push_back(name);
+    names.push_back(kRunFile);
+    for (const std::string_view name : names) {
+        if (!is_there(from / name)) continue;
+        std::error_code ignored;
+        if (name == kCheckpoints) fs::remove_all(dir / name, ignored);
+        if (::rename((from / name).c_str(), (dir / name).c_str()) == 0) continue;
+        throw CheckpointError(
+            fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
+                        "yourself",
+                        from.string(), name, dir.string(), std::strerror(errno)));
+    }
+    ::rmdir(from.c_str());
 }
 
 /// What speaks against a run in `dir`, which is there.
@@ -132,6 +161,7 @@ RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
             // Looked at under the lock: a run that goes on there is named as that, and one that has just
             // ended is seen.
             check_run_dir(path_, config.run.overwrite, options);
+            if (is_half_moved(path_)) move_to_place(path_);
         }
     } catch (...) {
         release();
@@ -152,11 +182,12 @@ void check_files_of_run(const fs::path& files) {
 RunDirectory RunDirectory::of_run(const fs::path& dir) {
     RunDirectory directory;
     directory.path_ = dir;
-    directory.files_ = files_of_run(dir);
     directory.kept_ = true;
-    check_files_of_run(directory.files_);
     while (!directory.lock(dir.string())) {
     }
+    if (is_half_moved(dir)) move_to_place(dir);
+    directory.files_ = files_of_run(dir);
+    check_files_of_run(directory.files_);
     return directory;
 }
 
@@ -244,18 +275,10 @@ void RunDirectory::remove_files() noexcept {
 
 void RunDirectory::publish() {
     if (files_ == path_) return;
+    // Those of the older run go, also where this one has none.
     std::error_code ignored;
-    fs::remove_all(path_ / kCheckpoints, ignored);
-    std::vector<std::string_view> names(kRunFiles.begin(), kRunFiles.end());
-    if (is_there(files_ / kCheckpoints)) names.push_back(kCheckpoints);
-    for (const std::string_view name : names) {
-        if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
-        throw CheckpointError(
-            fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
-                        "yourself",
-                        files_.string(), name, path_.string(), std::strerror(errno)));
-    }
-    ::rmdir(files_.c_str());
+    if (!is_there(files_ / kCheckpoints)) fs::remove_all(path_ / kCheckpoints, ignored);
+    move_to_place(path_);
     files_ = path_;
 }
 
