@@ -128,11 +128,16 @@ int start_mpi(int& argc, char**& argv, int& provided) {
         return MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     }
     // A process alone has nobody to meet, so it needs no daemon beside it, which would take time, a PATH to
-    // be found on, and files that outlive a process that is killed.
+    // be found on, and files or folders that outlive a process that is killed.
     std::optional<VariableAtStart> isolated;
+    std::optional<VariableAtStart> without_folders;
     std::optional<VariableAtStart> elsewhere;
     constexpr const char* kIsolated = "OMPI_MCA_ess_singleton_isolated";
-    if (std::getenv(kIsolated) == nullptr) isolated.emplace(kIsolated, "1");
+    constexpr const char* kFolders = "OMPI_MCA_orte_create_session_dirs";
+    if (std::getenv(kIsolated) == nullptr) {
+        isolated.emplace(kIsolated, "1");
+        if (std::getenv(kFolders) == nullptr) without_folders.emplace(kFolders, "0");
+    }
     if (temporary != nullptr && fault_of(temporary) != nullptr) elsewhere.emplace("TMPDIR", "/tmp");
     return MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
 }

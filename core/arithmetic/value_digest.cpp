@@ -11,38 +11,21 @@ namespace lockstep {
 
 namespace {
 
-/// Number n of the sequence that SplitMix64 draws from 0.
-constexpr std::uint64_t drawn(std::uint64_t n) {
-    std::uint64_t z = (n + 1) * 0x9E3779B97F4A7C15U;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-}
-
 constexpr std::array<unsigned, kDigestBlock> kKeys = [] {
     std::array<unsigned, kDigestBlock> keys{};
-    for (std::size_t i = 0; i < kDigestBlock; ++i) keys[i] = static_cast<unsigned>(drawn(i) >> 32) | 1U;
+    for (std::size_t i = 0; i < kDigestBlock; ++i) keys[i] = static_cast<unsigned>(split_mix(i) >> 32) | 1U;
     return keys;
 }();
-
-constexpr unsigned long long factor_of(std::size_t block) { return drawn(kDigestBlock + block) | 1U; }
 
 using Sums = std::array<unsigned long long, kDigestSums>;
 
 /// `values` holds whole blocks, the first of which is number `block`.
 void add_blocks(std::span<const float> values, std::size_t block, Sums& sums) {
-    std::array<unsigned long long, 64> factors{};
-    while (!values.empty()) {
-        const std::size_t count = std::min(values.size() / kDigestBlock, factors.size());
-        for (std::size_t b = 0; b < count; ++b) factors[b] = factor_of(block + b);
-        kernels().digest({.values = values.data(),
-                          .blocks = count,
-                          .keys = kKeys.data(),
-                          .factors = factors.data(),
-                          .sums = sums.data()});
-        values = values.subspan(count * kDigestBlock);
-        block += count;
-    }
+    kernels().digest({.values = values.data(),
+                      .blocks = values.size() / kDigestBlock,
+                      .first_block = block,
+                      .keys = kKeys.data(),
+                      .sums = sums.data()});
 }
 
 /// `values` lie in one block, from place `first` of all values on.

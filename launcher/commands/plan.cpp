@@ -101,6 +101,8 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         print_out("keep        best: {} a rank, included above, for the best check's parameters\n",
                   bytes_text(report.best_bytes));
     }
+    print_out("checkpoint  every {}: {} a rank, included above, for the copy that is written\n",
+              input.options.text("run.checkpoint_every"), bytes_text(report.checkpoint_bytes));
     if (report.audit_every > 0) {
         print_out("audit       every {} steps: {} a rank, included above, for another one's gradient\n",
                   report.audit_every, bytes_text(report.audit_bytes));
@@ -177,6 +179,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
               {"optimizer", report.optimizer_bytes},
               {"kept_back", report.kept_back_bytes},
               {"best", report.best_bytes},
+              {"checkpoint", report.checkpoint_bytes},
               {"audit", report.audit_bytes},
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},

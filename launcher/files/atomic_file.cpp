@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -18,6 +21,9 @@ namespace lockstep {
 namespace {
 // Linux writes at most 2 GiB - 4 KiB in one call.
 constexpr std::size_t kMostPerWrite_bytes = std::size_t{1} << 30;
+
+constexpr std::string_view kPartBegins = ".lockstep-";
+constexpr std::string_view kPartEnds = ".part";
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path, ExitCode failure)
@@ -38,10 +44,21 @@ void AtomicFile::open_part() {
     constexpr int kTries = 100;
     std::random_device random;
     for (int tries = 0; tries < kTries; ++tries) {
-        part_ = folder() / fmt::format(".lockstep-{:08x}{:08x}.part", random(), random());
+        part_ = folder() / fmt::format("{}{:08x}{:08x}{}", kPartBegins, random(), random(), kPartEnds);
         descriptor_ = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (descriptor_ >= 0 && !hold_part()) {
+            ::close(std::exchange(descriptor_, -1));
+            continue;
+        }
         if (descriptor_ >= 0 || errno != EEXIST) return;
     }
+}
+
+/// A lock tells that somebody still writes it. False where the file was taken for abandoned before it had
+/// one.
+bool AtomicFile::hold_part() const {
+    struct ::stat status {};
+    return ::flock(descriptor_, LOCK_EX) != 0 || ::fstat(descriptor_, &status) != 0 || status.st_nlink > 0;
 }
 
 AtomicFile::~AtomicFile() {
@@ -107,6 +124,23 @@ void AtomicFile::fail(std::string_view action) const {
     throw_output_error(failure_,
                        fmt::format("cannot {} {}{}: {}; check the folder, its permissions and the free space",
                                    action, path_.string(), link, std::strerror(reason)));
+}
+
+void remove_abandoned_parts(const std::filesystem::path& folder) noexcept {
+    try {
+        std::error_code error;
+        for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            const std::string name = entry->path().filename().string();
+            if (!name.starts_with(kPartBegins) || !name.ends_with(kPartEnds)) continue;
+            const int part = ::open(entry->path().c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+            if (part < 0) continue;
+            if (::flock(part, LOCK_EX | LOCK_NB) == 0) ::unlink(entry->path().c_str());
+            ::close(part);
+        }
+    } catch (const std::exception&) {
+        return;  // out of memory: what is left does no harm
+    }
 }
 
 }  // namespace lockstep

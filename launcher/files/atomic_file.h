@@ -31,6 +31,7 @@ class AtomicFile {
 
   private:
     void open_part();
+    [[nodiscard]] bool hold_part() const;
     void keep_mode_and_owner() const;
     void sync_folder() const;
     [[nodiscard]] std::filesystem::path folder() const;
@@ -42,5 +43,9 @@ class AtomicFile {
     std::filesystem::path part_;  // empty: written into the target as it is
     int descriptor_ = -1;
 };
+
+/// Removes from a folder what writers have left there that were killed: what no process holds any more.
+/// Throws nothing; where the file system has no locks, all of it stays.
+void remove_abandoned_parts(const std::filesystem::path& folder) noexcept;
 
 }  // namespace lockstep

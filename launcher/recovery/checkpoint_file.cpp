@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/integers.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/files/tensor_file.h"
 
 namespace lockstep {
@@ -175,8 +176,8 @@ CheckpointPart read_part(const std::filesystem::path& path) {
     const TensorReader file(path, kPartFormat);
     CheckpointPart part{path.filename().string(), file.values_offset(), file.file_bytes(), {}};
     try {
-        part.blocks = blocks_from(Json::parse(file.record()));
-    } catch (const Json::exception& error) {
+        part.blocks = blocks_from(parse_json<Json>(file.record()));
+    } catch (const std::exception& error) {
         file.fail(fmt::format("damaged record: {}; {}", error.what(), file.copy_again()));
     }
     check_part(part, path.string());
@@ -272,8 +273,13 @@ Checkpoint read_manifest(const std::filesystem::path& folder) {
 }
 
 Checkpoint parse_manifest(const std::string& text, const std::string& name) {
+    Json whole;
     try {
-        const Json whole = Json::parse(text);
+        whole = parse_json<Json>(text);
+    } catch (const std::runtime_error& error) {
+        fail(name, fmt::format("damaged: {}; go on from an older checkpoint", error.what()));
+    }
+    try {
         const Json& body = whole.at("body");
         const std::string found = checksum_of(body);
         if (const auto expected = whole.at("checksum").get<std::string>(); found != expected) {

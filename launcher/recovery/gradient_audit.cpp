@@ -213,7 +213,9 @@ std::string GradientAudit::conclude(const Compute& compute) {
     if (cores_) cores_->release();
     const std::optional<Dispute> found = dispute(comm_.allgather_value(finding_));
     if (!found) return "";
-    const Verdict verdict = options_.repeatable ? judge(*found, compute) : Verdict{};
+    const Verdict verdict = options_.repeatable
+                                ? judge(*found, compute)
+                                : Verdict{{}, "The step has changed parameters since: " + not_known()};
     return fmt::format(
         "{}: wrong hardware at step {}: {}. {}. Test the CPU and the memory there, leave that machine out, "
         "and "
@@ -240,6 +242,13 @@ std::optional<GradientAudit::Dispute> GradientAudit::dispute(const std::vector<F
     return std::nullopt;
 }
 
+std::string GradientAudit::not_known() const {
+    return fmt::format(
+        "which of the two is wrong is not known; `lockstep replay RUN_DIR --step {}` tells, on a third "
+        "machine",
+        step_);
+}
+
 GradientAudit::Verdict GradientAudit::judge(const Dispute& dispute, const Compute& compute) {
     const AuditedNode node = node_of(dispute.owner, batch_);
     // A rank alone asks the step's core, the other one, and a third.
@@ -261,7 +270,7 @@ GradientAudit::Verdict GradientAudit::judge(const Dispute& dispute, const Comput
     const std::size_t all = times * comm_.size();
     Verdict verdict;
     if (for_owner != for_auditor) verdict.wrong = for_owner > for_auditor ? dispute.auditor : dispute.owner;
-    const std::string who = !verdict.wrong            ? std::string("which of the two is wrong is not known")
+    const std::string who = !verdict.wrong            ? not_known()
                             : comm_.size() > 1        ? comm_.where(*verdict.wrong) + " is wrong"
                             : for_owner > for_auditor ? std::string("the second is wrong")
                                                       : std::string("the first is wrong");

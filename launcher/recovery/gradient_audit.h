@@ -109,7 +109,7 @@ class GradientAudit {
 
     struct Verdict {
         std::optional<std::size_t> wrong;  ///< rank
-        std::string text = "Which of the two is wrong is not known";
+        std::string text;
     };
 
     [[nodiscard]] AuditedNode node_of(std::size_t rank, const Batch& batch) const;
@@ -130,6 +130,8 @@ class GradientAudit {
     /// All compute it again.
     [[nodiscard]] Verdict judge(const Dispute& dispute, const Compute& compute);
     [[nodiscard]] std::string text(const Dispute& dispute) const;
+    /// That it is not known who is wrong, and who could tell.
+    [[nodiscard]] std::string not_known() const;
 
     const Communicator& comm_;
     Communicator pairs_;  // for messages of its own

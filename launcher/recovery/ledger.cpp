@@ -25,7 +25,7 @@ constexpr std::size_t kHexDigits = 32;
 std::string layers_text(const std::vector<LayerDigest>& layers) {
     std::string text;
     for (const LayerDigest& layer : layers) {
-        text += fmt::format("{}\"{}\":\"{}\"", text.empty() ? "" : ",", layer.name, layer.digest.hex());
+        text += fmt::format(R"({}"{}":"{}")", text.empty() ? "" : ",", layer.name, layer.digest.hex());
     }
     return text;
 }

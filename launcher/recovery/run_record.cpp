@@ -10,12 +10,14 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <map>
 
 #include "comm/mpi_runtime.h"
 #include "core/arithmetic/dispatch/instruction_set.h"
 #include "core/arithmetic/dispatch/policy_digest.h"
 #include "core/base/error.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/options/options_json.h"
 #include "launcher/options/options_table.h"
 #include "launcher/run/run_directory.h"
@@ -55,6 +57,16 @@ Json value_of(const Json& option) {
 [[noreturn]] void throw_damaged(const std::string& what) {
     throw CheckpointError(
         fmt::format("{} is damaged: {}; put the file back, or train again", kRunFile, what));
+}
+
+/// What the record has under `name`, or `otherwise` where it has nothing.
+template <class T>
+T value_or(const Json& record, const char* name, const T& otherwise) {
+    try {
+        return record.value(name, otherwise);
+    } catch (const Json::exception& error) {
+        throw_damaged(error.what());
+    }
 }
 
 /// Whether what there is of the fields that any run has is of their kind.
@@ -146,7 +158,11 @@ Json read_run_record(const std::filesystem::path& run_dir) {
         if (!file) {
             throw CheckpointError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
         }
-        json = Json::parse(file, nullptr, false);
+        try {
+            json = parse_json<Json>(std::string{std::istreambuf_iterator<char>(file), {}});
+        } catch (const std::runtime_error& what) {
+            throw_damaged(what.what());
+        }
     }
     if (is_record(json)) return json;
     throw CheckpointError(fmt::format("{} is no record of a run; it is damaged", path.string()));
@@ -154,11 +170,11 @@ Json read_run_record(const std::filesystem::path& run_dir) {
 
 std::string subcommand_of(const Json& record) {
     // Runs of an older lockstep do not say: they are of train, or cannot go on.
-    return record.value("subcommand", "train");
+    return value_or(record, "subcommand", std::string("train"));
 }
 
 std::vector<std::string> allowed_of(const Json& record) {
-    return record.value("allowed", std::vector<std::string>());
+    return value_or(record, "allowed", std::vector<std::string>());
 }
 
 std::optional<ModelOrigin> start_of(const Json& record) {

@@ -161,8 +161,8 @@ class Reader {
         fault_.last_step = last.empty() ? Fault::kForEver : number("step", last, fault_.first_step);
     }
 
-    std::size_t number(std::string_view key, std::string_view value, std::size_t least,
-                       std::size_t most = Fault::kForEver) const {
+    [[nodiscard]] std::size_t number(std::string_view key, std::string_view value, std::size_t least,
+                                     std::size_t most = Fault::kForEver) const {
         const auto number = parse_number<std::size_t>(value);
         if (number && *number >= least && *number <= most) return *number;
         refuse(fmt::format("{}={}: must be a whole number from {}{}{}", key, value, least,

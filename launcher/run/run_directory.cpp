@@ -11,10 +11,10 @@
 #include <ctime>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "core/base/error.h"
 #include "core/data/files/input_file.h"
+#include "launcher/files/atomic_file.h"
 #include "launcher/run/launch_environment.h"
 
 namespace lockstep {
@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUnfinished = "unfinished";
-constexpr std::string_view kMetricsFile = kRunFiles[1];
+constexpr std::string_view kLockFile = ".lock";
 
 [[noreturn]] void throw_cannot_make(const fs::path& dir, int reason) {
     throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
@@ -44,46 +44,22 @@ fs::path numbered(const std::string& base, int number) {
     return number == 1 ? base : fmt::format("{}-{}", base, number);
 }
 
-/// Whether a run that had ended was killed while its files were moved from `unfinished`: its log, which every
-/// run there has, is moved first, and its record last.
-bool is_half_moved(const fs::path& dir) {
-    const fs::path from = dir / kUnfinished;
-    return is_there(from / kRunFile) && !is_there(from / kMetricsFile);
-}
-
-/// Moves the files of a run that has ended from `unfinished` to their place, those that are still there.
-void move_to_place(const fs::path& dir) {
-    const fs::path from = dir / kUnfinished;
-    std::vector<std::string_view> names{kMetricsFile, kCheckpoints};
-    for (const std::string_view name : kRunFiles)
-        if (name != kMetricsFile && name != kRunFile) names.push_back(name);
-    names.push_back(kRunFile);
-    for (const std::string_view name : names) {
-        if (!is_there(from / name)) continue;
-        std::error_code ignored;
-        if (name == kCheckpoints) fs::remove_all(dir / name, ignored);
-        if (::rename((from / name).c_str(), (dir / name).c_str()) == 0) continue;
-        throw CheckpointError(
-            fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
-                        "yourself",
-                        from.string(), name, dir.string(), std::strerror(errno)));
-    }
-    ::rmdir(from.c_str());
-}
-
 /// What speaks against a run in `dir`, which is there.
 void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& options) {
     const auto refuse = [&](const std::string& why) {
         throw ConfigError(fmt::format("{}: {}", options.place("run.dir"), why));
     };
     if (is_there(dir / kRunFile) && !overwrite) {
-        refuse(
-            is_there(dir / kModelFile)
-                ? "already holds a run, with its model; name another directory, or give --run.overwrite true"
-                : fmt::format("already holds a run, but no model of it: it was interrupted, or goes on "
-                              "elsewhere; go on with it by `lockstep resume {}`, name another directory, or "
-                              "give --run.overwrite true, which loses it",
-                              dir.string()));
+        const std::string choices = "name another directory, or give --run.overwrite true";
+        if (is_there(dir / kModelFile))
+            refuse(fmt::format("already holds a run, with its model; {}", choices));
+        // Of several networks: one network's model is written after its result.
+        if (is_there(dir / kResultFile) && !is_there(dir / "metrics.jsonl"))
+            refuse(fmt::format("already holds a run, with its result; {}", choices));
+        refuse(fmt::format(
+            "already holds a run, but no model of it: it was interrupted, or goes on elsewhere; go "
+            "on with it by `lockstep resume {}`, {}, which loses it",
+            dir.string(), choices));
     }
     for (const std::string_view name : kRunFiles) {
         std::error_code ignored;
@@ -118,7 +94,14 @@ bool is_made(const fs::path& dir, const ResolvedOptions& options) {
     return true;
 }
 
+/// The model is the last that is moved.
+bool is_half_published(const fs::path& dir) { return is_there(dir / kUnfinished / kModelFile); }
+
 }  // namespace
+
+void finish_run_directory(const fs::path& dir) {
+    if (is_half_published(dir) || is_there(dir / kLockFile)) static_cast<void>(RunDirectory::of_run(dir));
+}
 
 bool is_there(const fs::path& path) noexcept {
     struct ::stat status {};
@@ -161,7 +144,6 @@ RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,
             // Looked at under the lock: a run that goes on there is named as that, and one that has just
             // ended is seen.
             check_run_dir(path_, config.run.overwrite, options);
-            if (is_half_moved(path_)) move_to_place(path_);
         }
     } catch (...) {
         release();
@@ -182,12 +164,15 @@ void check_files_of_run(const fs::path& files) {
 RunDirectory RunDirectory::of_run(const fs::path& dir) {
     RunDirectory directory;
     directory.path_ = dir;
+    directory.files_ = files_of_run(dir);
     directory.kept_ = true;
+    check_files_of_run(directory.files_);
     while (!directory.lock(dir.string())) {
     }
-    if (is_half_moved(dir)) move_to_place(dir);
-    directory.files_ = files_of_run(dir);
-    check_files_of_run(directory.files_);
+    if (is_half_published(dir)) {
+        directory.files_ = dir / kUnfinished;
+        directory.publish();
+    }
     return directory;
 }
 
@@ -258,6 +243,8 @@ bool RunDirectory::lock(const std::string& place) {
     // For the message alone: a full disk is noticed where the run's own files are made.
     const bool noted = ::ftruncate(file, 0) == 0 && ::pwrite(file, who.data(), who.size(), 0) > 0;
     static_cast<void>(noted);
+    // What a run wrote here when it was killed.
+    for (const fs::path& folder : {path_, path_ / kUnfinished}) remove_abandoned_parts(folder);
     return true;
 }
 
@@ -275,10 +262,21 @@ void RunDirectory::remove_files() noexcept {
 
 void RunDirectory::publish() {
     if (files_ == path_) return;
-    // Those of the older run go, also where this one has none.
     std::error_code ignored;
-    if (!is_there(files_ / kCheckpoints)) fs::remove_all(path_ / kCheckpoints, ignored);
-    move_to_place(path_);
+    // A process that was killed here has moved some of it already, and never the model, which is the last.
+    if (is_there(files_ / kCheckpoints) || is_there(files_ / kRunFile))
+        fs::remove_all(path_ / kCheckpoints, ignored);
+    std::vector<std::string_view> names{kCheckpoints};
+    names.insert(names.end(), kRunFiles.begin(), kRunFiles.end());
+    for (const std::string_view name : names) {
+        if (!is_there(files_ / name)) continue;
+        if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
+        throw CheckpointError(
+            fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "
+                        "yourself",
+                        files_.string(), name, path_.string(), std::strerror(errno)));
+    }
+    ::rmdir(files_.c_str());
     files_ = path_;
 }
 

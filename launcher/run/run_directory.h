@@ -32,6 +32,10 @@ void check_files_of_run(const std::filesystem::path& files);
 /// to look at counts as missing, and is named where it is opened.
 bool is_there(const std::filesystem::path& path) noexcept;
 
+/// Ends what a process was about when it was killed at the end of its run: takes the places of an older run's
+/// files, and clears away. Throws as RunDirectory::of_run.
+void finish_run_directory(const std::filesystem::path& dir);
+
 /// The directory a run would use: run.dir, or runs/<configuration>-<date>-<time> with a number added where
 /// that is taken. Throws ConfigError where run.dir already holds a run and run.overwrite is false, is not
 /// a directory, or where a folder has the name of one of the run's files. Creates nothing.

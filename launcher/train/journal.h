@@ -107,11 +107,10 @@ class Journal {
     }
     [[nodiscard]] double seconds() const { return before_.all + watch_.seconds(); }
     [[nodiscard]] Times times() const { return {seconds(), before_.training + training_seconds()}; }
-    /// The model is written: see RunLog::publish. `result`: result.json. On the rank that has a log.
-    void publish(const nlohmann::json& result) {
-        log_->write_result(result);
-        log_->publish();
-    }
+    /// result.json, before the model is written. On the rank that has a log, as the next.
+    void result(const nlohmann::json& result) { log_->write_result(result); }
+    /// The model is written: see RunLog::publish.
+    void publish() { log_->publish(); }
     /// Of those between training_begins and training_ends, of this run's or, where it goes on, of since.
     [[nodiscard]] double training_seconds() const {
         return training_seconds_ + (steps_watch_ ? steps_watch_->seconds() : 0.0);

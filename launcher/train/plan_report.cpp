@@ -113,10 +113,11 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
                              (optimizer->state_per_parameter() + (optimizer->needs_whole_layers() ? 1 : 0));
     // So is what a rank updates by of the gradient for its norm, unless the optimizer has done it, and an
     // epoch's.
-    const std::size_t norm_bytes = config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes;
+    const std::size_t share_bytes =
+        config.comm.sharding == Sharding::kNone ? arena_bytes : shares.owned_bytes;
     if (config.training.takes_norms() && !optimizer->needs_whole_layers())
-        report.optimizer_bytes += norm_bytes;
-    if (config.training.takes_epoch_norms()) report.optimizer_bytes += norm_bytes;
+        report.optimizer_bytes += share_bytes;
+    if (config.training.takes_epoch_norms()) report.optimizer_bytes += share_bytes;
     if (config.training.keep_best) report.best_bytes = sharded ? shares.owned_bytes : arena_bytes;
     report.audit_every = config.run.audit_every.value_or(
         usual_audit_interval(network.layout().parameter_count(), plan.batch(0, 0).samples));
@@ -133,6 +134,9 @@ void describe_memory(PlanReport& report, const Config& config, const Network& ne
         (sharded ? shares.live_bytes : arena_bytes) * std::max<std::size_t>(bounds.arenas, 1);
     if (config.comm.compression == Compression::kTopK)
         report.kept_back_bytes = saturating_product(bounds.leaves, arena_bytes);
+    const std::size_t arrays = 1 + optimizer->state_per_parameter() + (config.training.keep_best ? 1 : 0) +
+                               (config.training.takes_epoch_norms() ? 1 : 0);
+    report.checkpoint_bytes = share_bytes * arrays + report.kept_back_bytes;
     report.activation_bytes = Workspace::bytes(network, bounds.piece_samples);
 }
 

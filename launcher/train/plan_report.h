@@ -40,15 +40,16 @@ struct PlanReport {
     std::size_t parameter_bytes = 0;
     std::size_t gradient_bytes = 0;  ///< for each node of the leaf tree that it owns, more with micro_batch
     std::size_t optimizer_bytes = 0;
-    std::size_t kept_back_bytes = 0;  ///< of top-k compression's leaves, until later steps
-    std::size_t best_bytes = 0;       ///< the best check's parameters, with training.keep = best
-    std::size_t audit_bytes = 0;      ///< a gradient that another rank computed, unless run.audit_every is 0
-    std::size_t audit_every = 0;      ///< steps between audits
-    std::size_t packed_bytes = 0;     ///< rounded copies of the weights, in bf16
+    std::size_t kept_back_bytes = 0;   ///< of top-k compression's leaves, until later steps
+    std::size_t best_bytes = 0;        ///< the best check's parameters, with training.keep = best
+    std::size_t checkpoint_bytes = 0;  ///< the copy of the state that is written beside the training
+    std::size_t audit_bytes = 0;       ///< a gradient that another rank computed, unless run.audit_every is 0
+    std::size_t audit_every = 0;       ///< steps between audits
+    std::size_t packed_bytes = 0;      ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;
     [[nodiscard]] std::size_t memory_bytes() const {
         return parameter_bytes + gradient_bytes + optimizer_bytes + kept_back_bytes + best_bytes +
-               audit_bytes + packed_bytes + activation_bytes;
+               checkpoint_bytes + audit_bytes + packed_bytes + activation_bytes;
     }
 
     std::string compression;       ///< comm.compression

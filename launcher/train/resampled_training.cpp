@@ -15,6 +15,7 @@
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
@@ -53,13 +54,14 @@ RunFacts facts_of(const Communicator& comm, const TrainingJob& job, const Resamp
 nlohmann::json finished_member(const Communicator& ranks, const TrainingJob& job,
                                const std::filesystem::path& dir) {
     std::string text = agree(ranks, [&]() -> std::string {
-        const bool kept = !job.going_on.empty() && files_of_run(dir) == dir && is_there(dir / kModelFile);
-        if (ranks.rank() != 0 || !kept) return "";
+        if (ranks.rank() != 0 || job.going_on.empty()) return "";
+        finish_run_directory(dir);
+        if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
         std::ifstream input(dir / kResultFile, std::ios::binary);
         return {std::istreambuf_iterator<char>(input), {}};
     });
     ranks.broadcast(text, 0);
-    return nlohmann::json::accept(text) ? nlohmann::json::parse(text) : nlohmann::json();
+    return is_json(text) ? nlohmann::json::parse(text) : nlohmann::json();
 }
 
 /// A network's own job.
@@ -97,6 +99,7 @@ std::optional<RunDirectory> make_directory(const Communicator& comm, const Train
             config.run.dir = member_dir(directory.path(), training.kind, number);
             choose_run_dir(config, job.options, now);
         }
+        std::filesystem::remove(directory.path() / kResultFile, ignored);
         // For the members' directories to be known as those of one run, which can go on.
         AtomicFile record(directory.path() / kRunFile, ExitCode::kUsage);
         record.write(json_text(run_record(job.options, facts_of(comm, job, training)), 2) + "\n");
@@ -180,6 +183,9 @@ void publish(const Resampled& trained, const ResampledTraining& training, bool o
     AtomicFile out(dir / training.report_file, ExitCode::kUsage);
     out.write(json_text(trained.report, 2) + "\n");
     out.commit();
+    AtomicFile result(dir / kResultFile, ExitCode::kUsage);
+    result.write(json_text(trained.report, 2) + "\n");
+    result.commit();
     if (overwrite) {
         for (std::size_t number = training.count + 1;
              is_there(member_dir(dir, training.kind, number) / kRunFile); ++number) {

@@ -23,15 +23,18 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kLedgerFile = "ledger.jsonl";
 
+/// Whether a line of a log is of a step up to `step`, and not the last of a run.
+bool is_until(const Json& line, std::size_t step) {
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_unsigned()) return false;
+    return line["step"].get<std::size_t>() <= step && (!line.contains("event") || line["event"] != "end");
+}
+
 /// The lines of a log of steps up to `step`; the last line of a killed run may be half a one.
 std::string lines_until(const std::filesystem::path& path, std::size_t step) {
     std::ifstream input(path, std::ios::binary);
     std::string kept;
     for (std::string line; std::getline(input, line);) {
-        const Json json = Json::parse(line, nullptr, false);
-        if (json.is_discarded() || !json.is_object() || json.value("step", step + 1) > step) continue;
-        if (json.value("event", "") == "end") continue;
-        kept += line + "\n";
+        if (is_until(Json::parse(line, nullptr, false), step)) kept += line + "\n";
     }
     return kept;
 }

@@ -243,13 +243,23 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_place(Place::kFiles);
     report_step(0);
 
-    save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
-         run.result.of_model);
+    // The model comes last: where it is, the run is whole, wherever the process is killed.
     agree(comm, [&] {
         if (!log) return;
         run.dir = log->dir();
         run.model = run.dir / kModelFile;
-        journal.publish(to_json(run));
+        journal.result(to_json(run));
+    });
+    try {
+        save(comm, log ? log->model_path() : std::filesystem::path(), job.config, prepared, trainer,
+             run.result.of_model);
+    } catch (...) {
+        std::error_code ignored;
+        if (log) std::filesystem::remove(log->files() / kResultFile, ignored);
+        throw;
+    }
+    agree(comm, [&] {
+        if (log) journal.publish();
     });
     return run;
 }

@@ -158,7 +158,8 @@ class Resume(ProgramTest):
 
     def test_a_full_disk_ends_the_job_and_what_was_saved_is_good(self):
         whole = self.train("small.ini", "whole")
-        outcome = self.lockstep("train", "small.ini", "--run.dir", "run", "--inject", "enospc:checkpoint=2", ranks=2)
+        outcome = self.lockstep("train", "small.ini", "--run.dir", "run", "--inject", "enospc:rank=1,checkpoint=2",
+                                ranks=2)
         self.assertEqual(outcome.code, CHECKPOINT, outcome)
         self.assertEqual(len(outcome.messages()), 1, outcome)
         self.assertIn("No space left on device", outcome.messages()[0])
@@ -185,9 +186,9 @@ class Resume(ProgramTest):
 
     def test_killed_while_its_files_are_moved_to_their_place_a_run_is_the_new_one(self):
         whole = self.train("small.ini", "whole")
-        # In the order in which they are moved, the record last.
-        names = ["metrics.jsonl", "checkpoints", "ledger.jsonl", "result.json", "model.lockstep"]
-        for moved in (1, len(names)):
+        # In the order in which they are moved, the model last.
+        names = ["checkpoints", "run.json", "metrics.jsonl", "ledger.jsonl", "result.json"]
+        for moved in (2, len(names)):
             run = self.train("small.ini", f"run-{moved}", "--training.seed", "7")
             unfinished = run / "unfinished"
             shutil.copytree(whole, unfinished, symlinks=True)

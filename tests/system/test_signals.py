@@ -59,9 +59,10 @@ class Signals(ProgramTest):
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_text().split("\0")
+                here = (folder / "cwd").readlink() == self.folder
             except OSError:
                 continue
-            if words[0] == str(PROGRAM) and words[-2] == str(run):
+            if here and words[0] == str(PROGRAM) and words[-2] == str(run):
                 found.append(int(folder.name))
         return found
 

@@ -122,18 +122,29 @@ struct DropoutTask {
     Rows dropped;  // (samples, units)
 };
 
+inline constexpr std::size_t kDigestSums = 8;
+/// Values of a block: eight rows of two for each sum, whose keys the wide kernels keep in registers.
+inline constexpr std::size_t kDigestBlock = 16 * kDigestSums;
 /// sums[l] += for each block its factor times the sum of its values' bits times their keys, see
 /// value_digest.h.
 struct DigestTask {
     const float* values;  // (blocks, kDigestBlock)
     std::size_t blocks;
-    const unsigned* keys;               // (kDigestBlock)
-    const unsigned long long* factors;  // (blocks)
-    unsigned long long* sums;           // (kDigestSums)
+    std::size_t first_block;   // number of the first one
+    const unsigned* keys;      // (kDigestBlock)
+    unsigned long long* sums;  // (kDigestSums)
 };
-inline constexpr std::size_t kDigestSums = 8;
-/// Values of a block: eight rows of two for each sum, whose keys the wide kernels keep in registers.
-inline constexpr std::size_t kDigestBlock = 8 * 2 * kDigestSums;
+/// Number n of the sequence that SplitMix64 draws from 0.
+[[gnu::always_inline]] constexpr unsigned long long split_mix(unsigned long long n) {
+    unsigned long long z = (n + 1) * 0x9E3779B97F4A7C15U;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31);
+}
+/// By which the sums of a block are multiplied. Where it is used, it is computed beside the vectors' work.
+[[gnu::always_inline]] constexpr unsigned long long digest_factor(std::size_t block) {
+    return split_mix(kDigestBlock + block) | 1U;
+}
 
 /// Every operation of gemm.h, distance.h, elementwise.h, dropout.h, column_norm.h and value_digest.h on one
 /// thread.

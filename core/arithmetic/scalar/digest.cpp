@@ -16,7 +16,8 @@ void digest_scalar(const DigestTask& t) {
             const auto bits = std::bit_cast<std::uint32_t>(t.values[b * kDigestBlock + i]);
             of_block[i / 2 % kDigestSums] += std::uint64_t{bits} * t.keys[i];
         }
-        for (std::size_t l = 0; l < kDigestSums; ++l) t.sums[l] += of_block[l] * t.factors[b];
+        for (std::size_t l = 0; l < kDigestSums; ++l)
+            t.sums[l] += of_block[l] * digest_factor(t.first_block + b);
     }
 }
 

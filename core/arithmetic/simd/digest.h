@@ -27,7 +27,7 @@ void digest_simd(const DigestTask& t) {
                 even = wide_plus(even, low_product(bits, even_keys[row]));
                 odd = wide_plus(odd, low_product(high_word(bits), odd_keys[row]));
             }
-            sums = wide_plus(sums, wide_times(wide_plus(even, odd), t.factors[b]));
+            sums = wide_plus(sums, wide_times(wide_plus(even, odd), digest_factor(t.first_block + b)));
         }
         store_ints(t.sums + part / 2, sums);
     }

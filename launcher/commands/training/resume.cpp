@@ -14,7 +14,9 @@
 #include "core/base/error.h"
 #include "core/base/spelling.h"
 #include "launcher/commands/commands.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/options/options_table.h"
+#include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/checkpoint_reader.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
@@ -71,13 +73,26 @@ void check_same_networks(const ResolvedOptions& before, const ResolvedOptions& n
     }
 }
 
+/// Whoever resumes a run until it is done need not know whether it was killed before or after its end: ranks,
+/// threads and their like are as good as any then.
+void check_nothing_is_changed(const std::filesystem::path& dir, const CommandInput& input) {
+    for (const auto& [key, value] : input.config_flags) {
+        if (find_option(key)->free) continue;
+        throw ConfigError(fmt::format(
+            "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
+            "--training.epochs 20 --allow training.epochs",
+            dir.string(), key));
+    }
+}
+
 /// The result of the run in `dir` where it is finished, else "".
 std::string finished_result(const std::filesystem::path& dir) {
+    finish_run_directory(dir);
     check_files_of_run(files_of_run(dir));
     if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
     std::ifstream input(dir / kResultFile, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(input), {}};
-    if (nlohmann::json::accept(text)) return text;
+    if (is_json(text)) return text;
     // Of an older lockstep, or the file was taken away: the model is what counts.
     return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();
 }
@@ -128,12 +143,7 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
     // A finished run goes on where it is told to train for longer.
     if (!result.empty() && input.allowed.empty()) {
-        if (!input.config_flags.empty()) {
-            throw ConfigError(fmt::format(
-                "{} is finished, and --{} would change nothing; to train for longer, say how long, as in "
-                "--training.epochs 20 --allow training.epochs",
-                dir.string(), input.config_flags.front().first));
-        }
+        agree(comm, [&] { check_nothing_is_changed(dir, input); });
         if (comm.rank() == 0 && input.json) print_json(nlohmann::json::parse(result));
         if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);
         return static_cast<int>(ExitCode::kDone);

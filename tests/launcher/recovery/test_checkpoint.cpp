@@ -125,6 +125,26 @@ TEST_CASE("checkpoint: a manifest that promises more than there is, or leaves va
     CHECK(contains(message(wrong), "is no name of a part"));
 }
 
+TEST_CASE("checkpoint: values within each other without end are refused, and take no stack") {
+    const TemporaryFolder folder;
+    constexpr std::size_t kDepth = 1'000'000;
+    const std::string nested = std::string(kDepth, '[') + std::string(kDepth, ']');
+    CHECK(contains(
+        message_of<CheckpointError>([&] { parse_manifest(R"({"checksum":"","body":)" + nested + "}", "m"); }),
+        "values within each other"));
+    overwrite(folder / "run.json", R"({"options":)" + nested + "}");
+    CHECK(contains(message_of<CheckpointError>([&] { read_run_record(folder.path()); }),
+                   "values within each other"));
+}
+
+TEST_CASE("run record: what is there but of another kind is damaged") {
+    const nlohmann::ordered_json wrong{{"subcommand", 3}, {"allowed", "data"}};
+    CHECK(contains(message_of<CheckpointError>([&] { subcommand_of(wrong); }), "run.json is damaged"));
+    CHECK(contains(message_of<CheckpointError>([&] { allowed_of(wrong); }), "run.json is damaged"));
+    CHECK(contains(message_of<CheckpointError>([] { subcommand_of(nlohmann::ordered_json::array()); }),
+                   "run.json is damaged"));
+}
+
 TEST_CASE("checkpoints: the newest stay, and the best; what is begun has no name yet") {
     const TemporaryFolder folder;
     const CheckpointFolder checkpoints(folder / "checkpoints");

@@ -103,7 +103,11 @@ TEST_CASE("run log: one that goes on keeps the lines of the steps that are not l
                 .epoch = 1, .step = step, .model = Digest128{1, 2}, .gradient = {}, .parameters = {}});
         }
     }
-    std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"st)";
+    // The last line of a killed run, and others that are none of ours.
+    std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"step","step":"3"})" << '\n'
+                                                               << R"({"event":2,"step":-1})" << '\n'
+                                                               << "[3]\n"
+                                                               << R"({"event":"st)";
     CHECK(files_of_run(folder / "run") == folder / "run");
     RunLog log(RunDirectory::of_run(folder / "run"), run_record_going_on(record, options, {}, 5), 5);
     Metrics metrics;
