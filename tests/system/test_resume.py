@@ -184,6 +184,21 @@ class Resume(ProgramTest):
         self.assert_same_run(whole, self.folder / "run", "")
         self.assertFalse((self.folder / "run" / "unfinished").exists())
 
+    def test_killed_while_its_files_are_moved_to_their_place_a_run_is_the_new_one(self):
+        whole = self.train("small.ini", "whole")
+        # In the order in which they are moved, the model last.
+        names = ["checkpoints", "run.json", "metrics.jsonl", "ledger.jsonl", "result.json"]
+        for moved in (2, len(names)):
+            run = self.train("small.ini", f"run-{moved}", "--training.seed", "7")
+            unfinished = run / "unfinished"
+            shutil.copytree(whole, unfinished, symlinks=True)
+            shutil.rmtree(run / "checkpoints")
+            for name in names[:moved]:
+                (unfinished / name).rename(run / name)
+            self.succeed("resume", run)
+            self.assert_same_run(whole, run, moved)
+            self.assertFalse(unfinished.exists())
+
     def test_what_changes_bits_is_refused_and_the_rest_is_free(self):
         whole = self.train("small.ini", "whole")
         run = self.killed("run", step=9)
@@ -330,6 +345,9 @@ class Resume(ProgramTest):
                 time.sleep(0.01)
             process.kill()
             process.wait()
+            refused = self.lockstep("resume", run, f"--{key}", "4")
+            self.assertEqual(refused.code, CHECKPOINT, refused)
+            self.assertIn(f"{key} was 3 and is 4 now", refused.err)
             first = (run / f"{member}-1" / "model.lockstep").stat().st_mtime_ns
             resumed = self.succeed("resume", run, "--json", ranks=2).json()
             self.assertEqual([network["digest"] for network in resumed["networks"]],

@@ -52,6 +52,27 @@ void check_flags(const CommandInput& input) {
     }
 }
 
+/// A key's values.
+std::string texts_of(const ResolvedOptions& options, std::string_view key) {
+    std::vector<std::string> texts;
+    for (const OptionValue& value : options.at(key).values) texts.push_back(value.text);
+    return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+/// Throws CheckpointError where a run of several networks, of which some may be finished, would go on with
+/// another value of a key that changes bits.
+void check_same_networks(const ResolvedOptions& before, const ResolvedOptions& now,
+                         const std::vector<std::string>& allowed) {
+    for (const OptionSpec& spec : option_table()) {
+        const bool is_allowed = std::ranges::find(allowed, spec.key) != allowed.end();
+        if (spec.free || is_allowed || texts_of(before, spec.key) == texts_of(now, spec.key)) continue;
+        throw CheckpointError(fmt::format(
+            "{} was {} and is {} now: the networks would not belong together; go on with what it was, or say "
+            "--allow {}",
+            spec.key, texts_of(before, spec.key), texts_of(now, spec.key), spec.key));
+    }
+}
+
 /// Whoever resumes a run until it is done need not know whether it was killed before or after its end: ranks,
 /// threads and their like are as good as any then.
 void check_nothing_is_changed(const std::filesystem::path& dir, const CommandInput& input) {
@@ -107,7 +128,9 @@ ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input) {
                 input.config_flags.end())
                 input.allowed_before.push_back(std::move(name));
         }
-        return options_of(record, input.config_flags);
+        ResolvedOptions options = options_of(record, input.config_flags);
+        if (input.subcommand != "train") check_same_networks(options_of(record, {}), options, input.allowed);
+        return options;
     });
 }
 
