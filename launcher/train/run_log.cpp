@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "core/base/error.h"
@@ -23,18 +24,25 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kLedgerFile = "ledger.jsonl";
 
-/// Whether a line of a log is of a step up to `step`, and not the last of a run.
-bool is_until(const Json& line, std::size_t step) {
-    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_unsigned()) return false;
-    return line["step"].get<std::size_t>() <= step && (!line.contains("event") || line["event"] != "end");
+/// The step of a line of a log; nothing where it is none: half a line of a killed run, or nobody's.
+std::optional<std::size_t> step_of(const Json& line) {
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_unsigned())
+        return std::nullopt;
+    return line["step"].get<std::size_t>();
 }
 
-/// The lines of a log of steps up to `step`; the last line of a killed run may be half a one.
+/// The lines of a log up to the first that is of a later step than `step`: what stands behind that was
+/// written later, though it may be of an earlier one, as the digest of the best parameters at a run's end.
+/// The line of the end is left out.
 std::string lines_until(const std::filesystem::path& path, std::size_t step) {
     std::ifstream input(path, std::ios::binary);
     std::string kept;
-    for (std::string line; std::getline(input, line);) {
-        if (is_until(Json::parse(line, nullptr, false), step)) kept += line + "\n";
+    for (std::string text; std::getline(input, text);) {
+        const Json line = Json::parse(text, nullptr, false);
+        const std::optional<std::size_t> of = step_of(line);
+        if (!of) continue;
+        if (*of > step) break;
+        if (!line.contains("event") || line["event"] != "end") kept += text + "\n";
     }
     return kept;
 }

@@ -102,6 +102,9 @@ TEST_CASE("run log: one that goes on keeps the lines of the steps that are not l
             log.write(LedgerLine{
                 .epoch = 1, .step = step, .model = Digest128{1, 2}, .gradient = {}, .parameters = {}});
         }
+        // Of the best parameters, at the end of a run that was killed before it had its model.
+        log.write(
+            LedgerLine{.epoch = 1, .step = 3, .model = Digest128{3, 4}, .gradient = {}, .parameters = {}});
     }
     // The last line of a killed run, and others that are none of ours.
     std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << R"({"event":"step","step":"3"})" << '\n'
@@ -120,7 +123,9 @@ TEST_CASE("run log: one that goes on keeps the lines of the steps that are not l
         events.push_back(json::parse(line)["event"].get<std::string>() + json::parse(line)["step"].dump());
     }
     CHECK(events == std::vector<std::string>{"step0", "step3", "step5", "resume5"});
-    CHECK_FALSE(contains(content_of(folder / "run/ledger.jsonl"), R"("step":7)"));
+    const std::string ledger = content_of(folder / "run/ledger.jsonl");
+    CHECK_FALSE(contains(ledger, R"("step":7)"));
+    CHECK_FALSE(contains(ledger, Digest128{3, 4}.hex()));
     CHECK(json::parse(content_of(folder / "run/run.json"))["sessions"][0]["from_step"] == 5);
 }
 
