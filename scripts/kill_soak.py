@@ -189,7 +189,7 @@ class Attempt:
                 segment.unlink(missing_ok=True)
         for entry in (soak.folder / "tmp").iterdir():
             # The ranks take it away, once they are so far that they know of their mpirun.
-            starting = self.blow == "SIGKILL to mpirun" and self.first_line is None
+            starting = self.blow.endswith("to mpirun") and self.first_line is None
             if starting or self.mpirun_hangs:
                 soak.counts["folders that Open MPI left, killed while it started"] += 1
             else:
@@ -224,7 +224,7 @@ class Run:
         self.saved = 0  # steps of the newest checkpoint
         self.reached = 0  # by the last attempt
         self.lost_step_seconds = 0.0  # of that
-        self.start_seconds, self.step_seconds = {}, {}  # undisturbed, by the number of ranks
+        self.start_seconds, self.step_seconds, self.end_seconds = {}, {}, {}  # undisturbed, by the number of ranks
         self.whole = self.folder / "whole"
         self.reference(1)
         self.steps = lines_of(self.whole / "metrics.jsonl")[-1]["step"]
@@ -238,8 +238,9 @@ class Run:
             name = "whole" if ranks == 1 else f"whole-{ranks}"
             attempt = Attempt(self.soak, ["train", "soak.ini", "--run.dir", name], 0 if ranks == 1 else ranks, self.folder)
             attempt.wait(f"{self.where}, undisturbed on {ranks} ranks")
-            steps = lines_of(self.folder / name / "metrics.jsonl")[-1]["step"]
-            self.step_seconds[ranks] = attempt.work_seconds() / steps
+            end = lines_of(self.folder / name / "metrics.jsonl")[-1]
+            self.step_seconds[ranks] = end["seconds"] / end["step"]
+            self.end_seconds[ranks] = attempt.work_seconds() - end["seconds"]
             self.start_seconds[ranks] = attempt.start_seconds()
         return self.step_seconds[ranks]
 
@@ -308,6 +309,8 @@ class Run:
             soak.seconds["undisturbed"] += (self.reached - begins) * step_seconds
             if attempt.struck and attempt.process.returncode not in (0, STOPPED):
                 soak.seconds["lost work"] += 0.5 * step_seconds  # of the step at hand
+        if not attempt.struck:
+            soak.seconds["undisturbed"] += self.end_seconds[max(attempt.ranks, 1)]  # the model, and the end of MPI
         soak.seconds["starts"] += attempt.start_seconds()
         soak.seconds["attempts"] += (attempt.struck or attempt.ended) - attempt.started
         self.saved = self.check_latest(where)

@@ -6,11 +6,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <set>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -32,12 +35,25 @@ constexpr std::string_view kFolder = "pid.";
 /// So little that a limit on the address space does not feel it.
 constexpr std::size_t kStack_bytes = std::size_t{256} << 10;
 
-/// Takes the names of Open MPI's shared memory away: those of ranks that were still starting are there.
+/// Takes the names of Open MPI's shared memory away: those of ranks that were still starting are there, or
+/// that were about to end. Of all ranks of the host, since Open MPI may have ended the others without that.
 void remove_segments() {
     constexpr std::string_view kSegment = "/dev/shm/vader_segment.";
+    std::set<std::string> jobs;
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
-        if (const std::size_t at = line.find(kSegment); at != std::string::npos) unlink(line.c_str() + at);
+        const std::size_t at = line.find(kSegment);
+        if (at == std::string::npos) continue;
+        // The name ends in the rank's number; it is "… (deleted)" where it was taken away.
+        const std::string name = line.substr(at, line.find(' ', at) - at);
+        jobs.insert(name.substr(0, name.rfind('.') + 1));
+    }
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry("/dev/shm", error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::string path = entry->path().string();
+        if (std::ranges::any_of(jobs, [&](const std::string& job) { return path.starts_with(job); }))
+            unlink(path.c_str());
     }
 }
 
@@ -103,6 +119,7 @@ void LauncherWatch::end_process() const {
     std::error_code error;
     for (int i = 0; i < 10 && std::filesystem::exists(folder_, error); ++i)
         std::filesystem::remove_all(folder_, error);
+    std::filesystem::remove(folder_.parent_path(), error);  // which stays where other jobs have theirs in it
     if (!where_.empty())
         print_error(
             fmt::format("lockstep: {}: mpirun is gone, and the job ends with it; start it again", where_));

@@ -78,7 +78,7 @@ class Surroundings(ProgramTest):
             self.assert_no_lasting_name(rank)
         job.kill()
         self.assert_all_end(ranks)
-        self.assertEqual([str(path) for path in temporary.rglob("*") if not path.name.startswith("ompi.")], [])
+        self.assertEqual(list(temporary.iterdir()), [])
         self.assert_whole_lines("r")
 
     def test_when_a_rank_is_killed_or_loses_its_memory_the_job_ends(self):
