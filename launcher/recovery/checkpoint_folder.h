@@ -20,7 +20,7 @@ class CheckpointFolder {
 
     /// Makes an empty folder for a checkpoint that is about to be written. Throws CheckpointError, as the
     /// next.
-    std::filesystem::path begin(std::size_t step) const;
+    [[nodiscard]] std::filesystem::path begin(std::size_t step) const;
     /// It is whole: gives it its name, and lets `latest` lead to it.
     void publish(std::size_t step) const;
     /// Removes all but the newest `newest` up to `step`, the one just written, and the one of the lowest

@@ -91,7 +91,7 @@ std::string finished_result(const std::filesystem::path& dir) {
     check_files_of_run(files_of_run(dir));
     if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
     std::ifstream input(dir / kResultFile, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(input), {}};
+    std::string text{std::istreambuf_iterator<char>(input), {}};
     if (is_json(text)) return text;
     // Of an older lockstep, or the file was taken away: the model is what counts.
     return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();

@@ -36,7 +36,7 @@ TrainingSetup set_up_training(const Communicator& comm, const CommandInput& inpu
     start_from_model(comm, {input.models, input.model_layers}, input.options, prepared,
                      input.config.preprocessing, progress);
     agree(comm, [&] { check_same_start(input, prepared); });
-    return {std::move(progress), limit, std::move(faults), std::move(prepared)};
+    return {progress, limit, std::move(faults), std::move(prepared)};
 }
 
 TrainingJob training_job(const CommandInput& input, const TrainingSetup& setup) {

@@ -160,7 +160,7 @@ TEST_CASE("checkpoints: the newest stay, and the best; what is begun has no name
         checkpoints.prune(1, step);
     }
     CHECK(checkpoints.steps() == std::vector<std::size_t>{40, 20});
-    checkpoints.begin(50);
+    CHECK(checkpoints.begin(50).filename() == ".step-000000050");
     CHECK(checkpoints.steps() == std::vector<std::size_t>{40, 20});
     checkpoints.remove_unfinished();
     CHECK(std::distance(std::filesystem::directory_iterator(folder / "checkpoints"), {}) == 3);
