@@ -96,7 +96,7 @@ class CheckpointWriter::Work {
             try {
                 const bool any = std::ranges::any_of(
                     copied_, [](const StateArray& array) { return !array.parts.empty(); });
-                if (full && any) {
+                if (full) {
                     throw CheckpointError(fmt::format(
                         "cannot write {}: {}; check the folder, its permissions and the free space",
                         (folder / part_name(rank)).string(), std::strerror(ENOSPC)));
