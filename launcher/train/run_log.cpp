@@ -29,12 +29,19 @@ bool is_until(const Json& line, std::size_t step) {
     return line["step"].get<std::size_t>() <= step && (!line.contains("event") || line["event"] != "end");
 }
 
-/// The lines of a log of steps up to `step`; the last line of a killed run may be half a one.
+/// The lines of a log of steps up to `step`; the last line of a killed run may be half a one, and what was
+/// written at its end will be again: also the digest of a model of an earlier step, the best one.
 std::string lines_until(const std::filesystem::path& path, std::size_t step) {
     std::ifstream input(path, std::ios::binary);
     std::string kept;
+    std::size_t last = 0;
     for (std::string line; std::getline(input, line);) {
-        if (is_until(Json::parse(line, nullptr, false), step)) kept += line + "\n";
+        const Json json = Json::parse(line, nullptr, false);
+        if (!is_until(json, step)) continue;
+        const std::size_t at = json.value("step", last);
+        if (json.contains("digest") && at < last) continue;
+        last = at;
+        kept += line + "\n";
     }
     return kept;
 }
