@@ -32,16 +32,19 @@ std::optional<std::size_t> step_of(const Json& line) {
 }
 
 /// The lines of a log up to the first that is of a later step than `step`: what stands behind that was
-/// written later, though it may be of an earlier one, as the digest of the best parameters at a run's end.
-/// The line of the end is left out.
+/// written later, though it may be of an earlier one. The line of the end is left out, and so is the digest
+/// of the best parameters that a run has at its end: it goes back.
 std::string lines_until(const std::filesystem::path& path, std::size_t step) {
     std::ifstream input(path, std::ios::binary);
     std::string kept;
+    std::size_t last = 0;
     for (std::string text; std::getline(input, text);) {
         const Json line = Json::parse(text, nullptr, false);
         const std::optional<std::size_t> of = step_of(line);
         if (!of) continue;
         if (*of > step) break;
+        if (line.contains("digest") && *of < last) continue;
+        last = *of;
         if (!line.contains("event") || line["event"] != "end") kept += text + "\n";
     }
     return kept;

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from configurations import xor
+from configurations import alvinn, xor
 from program import MPIEXEC, PROGRAM, REPOSITORY, USAGE, ProgramTest, main, run_command, user_environment
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -96,6 +96,16 @@ class KilledAtTheEnd(ProgramTest):
                         shutil.copy(whole / name, to)
                 self.assertIn("is finished", self.succeed("resume", run).out)
                 self.assertEqual(differences(PROGRAM, whole, run), [])
+
+    def test_the_digest_of_the_best_model_is_in_the_ledger_once(self):
+        text = alvinn(120, ["dense units=4 activation=tanh"], training={"epochs": 6, "global_batch": 16, "keep": "best"},
+                      optimizer={"learning_rate": 5}, run={"checkpoint_every": 2, "ledger": "step", "log_every": 1})
+        self.write("best.ini", text.replace("test_samples = 50", "test_samples = 50\nsplit = 60/20/20"))
+        whole, run = self.train("best.ini", "whole"), self.train("best.ini", "run")
+        self.assertLess(json.loads((whole / "result.json").read_text())["model_epoch"], 6)
+        (run / "model.lockstep").unlink()
+        self.succeed("resume", run)
+        self.assertEqual(differences(PROGRAM, whole, run), [])
 
     def test_a_process_alone_that_is_killed_leaves_no_folder(self):
         temporary = self.folder / "tmp"
