@@ -1,7 +1,7 @@
 #include "launcher/recovery/checkpoint_writer.h"
 
 #include <fmt/format.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX's own
 
 #include <algorithm>
 #include <atomic>
