@@ -29,7 +29,7 @@ trap 'rm -rf "$folder"' EXIT
 export TSAN_OPTIONS="suppressions=$repository/tests/support/mpi_races.supp exitcode=66 halt_on_error=1"
 export LOCKSTEP_TRAINING_THREADS=1 LOCKSTEP_RUN_CHECKPOINT_EVERY=2 LOCKSTEP_RUN_HANG_TIMEOUT=20
 program=build-tsan/lockstep
-network=(configs/sine.ini --training.epochs 20)
+network=(configs/sine.ini --training.epochs 4)
 
 for how in '1 none' '2 none' '3 optimizer' '2 parameters'; do
     read -r ranks shard <<<"$how"
