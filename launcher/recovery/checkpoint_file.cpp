@@ -135,7 +135,7 @@ std::vector<std::string> Checkpoint::arrays() const {
         for (const CheckpointBlock& block : part.blocks) names.push_back(block.array);
     }
     std::ranges::sort(names);
-    names.erase(std::ranges::unique(names).begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
 }
 
@@ -150,9 +150,9 @@ void write_part(const std::filesystem::path& path, std::span<const StateArray> a
             for (std::size_t first = 0; first < part.range.count; first += kCheckpointBlock) {
                 values.push_back(
                     part.values.subspan(first, std::min(kCheckpointBlock, part.range.count - first)));
-                blocks.push_back({array.name,
-                                  {part.range.first + first, values.back().size()},
-                                  digest_of(values.back()).hex()});
+                blocks.emplace_back(CheckpointBlock{array.name,
+                                                    {part.range.first + first, values.back().size()},
+                                                    digest_of(values.back()).hex()});
                 count += values.back().size();
             }
         }

@@ -49,6 +49,7 @@ struct CheckpointPart {
 };
 
 /// A manifest.
+// NOLINTNEXTLINE(bugprone-exception-escape): what nlohmann's json checks when it is moved
 struct Checkpoint {
     std::size_t step = 0;
     std::size_t values = 0;       ///< of each array: the arena's size

@@ -70,7 +70,7 @@ std::vector<std::size_t> CheckpointFolder::steps() const {
 }
 
 fs::path CheckpointFolder::begin(std::size_t step) const {
-    const fs::path folder = unfinished(step);
+    fs::path folder = unfinished(step);
     std::error_code error;
     fs::remove_all(folder, error);
     check(error, folder, "remove");

@@ -134,7 +134,7 @@ void RunLog::write_record(const Json& record) const {
     file.commit();
 }
 
-void RunLog::write_result(const nlohmann::json& result) {
+void RunLog::write_result(const nlohmann::json& result) const {
     AtomicFile file(files() / kResultFile);
     file.write(json_text(result, 2) + "\n");
     file.commit();

@@ -75,7 +75,7 @@ class RunLog {
     void write(const LedgerLine& line);
 
     /// Writes result.json: what train prints with --json. Throws CheckpointError.
-    void write_result(const nlohmann::json& result);
+    void write_result(const nlohmann::json& result) const;
 
   private:
     void open(const char* mode);

@@ -113,9 +113,10 @@ class UntilDone(ProgramTest):
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_text().split("\0")
+                here = (folder / "cwd").readlink() == self.folder
             except OSError:
                 continue
-            if words[0] == str(PROGRAM) and run in words:
+            if here and words[0] == str(PROGRAM) and run in words:
                 found.append(int(folder.name))
         return found
 
