@@ -148,7 +148,7 @@ void write_part(const std::filesystem::path& path, std::span<const StateArray> a
     for (const StateArray& array : arrays) {
         for (const StateArray::Part& part : array.parts) {
             for (std::size_t first = 0; first < part.range.count; first += kCheckpointBlock) {
-                values.push_back(
+                values.emplace_back(
                     part.values.subspan(first, std::min(kCheckpointBlock, part.range.count - first)));
                 blocks.emplace_back(CheckpointBlock{array.name,
                                                     {part.range.first + first, values.back().size()},
