@@ -21,6 +21,7 @@
 #include "comm/agreement.h"
 #include "comm/host_memory.h"
 #include "core/base/error.h"
+#include "core/base/no_signals.h"
 
 namespace lockstep {
 
@@ -94,21 +95,7 @@ void say(const std::string& line) {
     }
 }
 
-/// Signals stay the main thread's.
-class NoSignals {
-  public:
-    NoSignals() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    NoSignals(const NoSignals&) = delete;
-    NoSignals& operator=(const NoSignals&) = delete;
-
-  private:
-    sigset_t before_{};
-};
+;
 
 }  // namespace
 

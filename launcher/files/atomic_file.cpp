@@ -26,6 +26,17 @@ constexpr std::string_view kPartBegins = ".lockstep-";
 constexpr std::string_view kPartEnds = ".part";
 }  // namespace
 
+bool sync_folder(const std::filesystem::path& folder) {
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return false;
+    // EINVAL: this file system cannot sync a folder.
+    const bool synced = ::fsync(descriptor) == 0 || errno == EINVAL;
+    const int reason = errno;
+    ::close(descriptor);
+    errno = reason;
+    return synced;
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path, ExitCode failure)
     : path_(std::move(path)), failure_(failure), target_(resolve_output(path_, failure)) {
     if (target_.descriptor >= 0) {
@@ -87,7 +98,7 @@ void AtomicFile::commit() {
     if (::rename(part_.c_str(), target_.path.c_str()) != 0) fail("rename");
     // From here on the file is in place: the destructor has nothing to remove.
     if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
-    sync_folder();
+    if (!sync_folder(folder())) fail("sync the folder of");
 }
 
 void AtomicFile::keep_mode_and_owner() const {
@@ -99,18 +110,6 @@ void AtomicFile::keep_mode_and_owner() const {
     const mode_t kept = given && grouped ? 07777 : 0777;
     // Some file systems have no modes; then there was none to keep.
     static_cast<void>(::fchmod(descriptor_, old.st_mode & kept));
-}
-
-void AtomicFile::sync_folder() const {
-    const int folder_descriptor = ::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder_descriptor < 0) fail("sync the folder of");
-    const int synced = ::fsync(folder_descriptor);
-    // Some network file systems cannot sync a folder and say EINVAL; the rename is all they offer.
-    const bool failed = synced != 0 && errno != EINVAL;
-    const int reason = errno;
-    ::close(folder_descriptor);
-    errno = reason;
-    if (failed) fail("sync the folder of");
 }
 
 std::filesystem::path AtomicFile::folder() const {

@@ -10,6 +10,10 @@
 
 namespace lockstep {
 
+/// What was made, renamed or removed in the folder stays so after a crash. False where the system refuses,
+/// with its reason in errno; some network file systems cannot, and offer no more than that: then true.
+bool sync_folder(const std::filesystem::path& folder);
+
 /// A file that appears under its name only when it is complete and on the disk: written under a name of its
 /// own in the same folder, fsynced, renamed, the folder fsynced. Without commit() that file is removed and an
 /// older one stays. A link is followed and its target replaced; the mode of a file that is replaced is kept,
@@ -33,7 +37,6 @@ class AtomicFile {
     void open_part();
     [[nodiscard]] bool hold_part() const;
     void keep_mode_and_owner() const;
-    void sync_folder() const;
     [[nodiscard]] std::filesystem::path folder() const;
     [[noreturn]] void fail(std::string_view action) const;
 

@@ -13,7 +13,6 @@
 #include "core/base/integers.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/files/parse_json.h"
-#include "launcher/files/tensor_file.h"
 
 namespace lockstep {
 
@@ -21,11 +20,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr TensorFormat kPartFormat{.magic = {'L', 'O', 'C', 'K', 'P', 'A', 'R', 'T'},
-                                   .newest_version = 1,
-                                   .kind = "checkpoint",
-                                   .command = "lockstep train",
-                                   .remedy = "go on from an older checkpoint"};
 constexpr int kManifestFormat = 1;
 /// That of a million blocks, 4 TiB of values.
 constexpr std::uintmax_t kMostManifest_bytes = std::uintmax_t{1} << 27;
@@ -160,8 +154,8 @@ void write_part(const std::filesystem::path& path, std::span<const StateArray> a
     const std::size_t padding = ceil_divide(count, kCacheLine_floats) * kCacheLine_floats - count;
     // It gets its name when it is known to be good: another rank waits for that.
     const std::filesystem::path unverified = path.string() + ".unverified";
-    TensorWriter file(unverified, kPartFormat, kPartFormat.newest_version, compact(to_json(blocks)),
-                      count + padding);
+    TensorWriter file(unverified, kCheckpointPartFormat, kCheckpointPartFormat.newest_version,
+                      compact(to_json(blocks)), count + padding);
     for (const std::span<const float> run : values) file.write(run);
     const std::array<float, kCacheLine_floats> zeros{};
     file.write(std::span(zeros).first(padding));
@@ -173,7 +167,7 @@ void write_part(const std::filesystem::path& path, std::span<const StateArray> a
 }
 
 CheckpointPart read_part(const std::filesystem::path& path) {
-    const TensorReader file(path, kPartFormat);
+    const TensorReader file(path, kCheckpointPartFormat);
     CheckpointPart part{path.filename().string(), file.values_offset(), file.file_bytes(), {}};
     try {
         part.blocks = blocks_from(parse_json<Json>(file.record()));
@@ -186,7 +180,7 @@ CheckpointPart read_part(const std::filesystem::path& path) {
 
 void verify_part(const std::filesystem::path& folder, const CheckpointPart& part) {
     const std::filesystem::path path = folder / part.file;
-    TensorReader file(path, kPartFormat);
+    TensorReader file(path, kCheckpointPartFormat);
     if (file.file_bytes() != part.bytes || file.values_offset() != part.values_offset) {
         file.fail(fmt::format("has {} bytes, but the manifest says {}; {}", file.file_bytes(), part.bytes,
                               file.copy_again()));

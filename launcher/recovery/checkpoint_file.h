@@ -25,10 +25,16 @@
 
 #include "core/base/digest.h"
 #include "core/network/parameter_layout.h"
+#include "launcher/files/tensor_file.h"
 #include "launcher/recovery/state_arrays.h"
 
 namespace lockstep {
 
+inline constexpr TensorFormat kCheckpointPartFormat{.magic = {'L', 'O', 'C', 'K', 'P', 'A', 'R', 'T'},
+                                                    .newest_version = 1,
+                                                    .kind = "checkpoint",
+                                                    .command = "lockstep train",
+                                                    .remedy = "go on from an older checkpoint"};
 inline constexpr std::string_view kManifestFile = "checkpoint.json";
 /// 4 MiB: small beside what a reader holds, large beside its entry in the manifest.
 inline constexpr std::size_t kCheckpointBlock = std::size_t{1} << 20;

@@ -1,8 +1,6 @@
 #include "launcher/recovery/checkpoint_folder.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "launcher/files/atomic_file.h"
 #include "launcher/recovery/checkpoint_file.h"
 
 namespace lockstep {
@@ -33,17 +32,6 @@ constexpr std::string_view kLatest = "latest";
 
 void check(const std::error_code& error, const fs::path& path, const std::string& action) {
     if (error) fail(path, action, error.message());
-}
-
-/// What was renamed or made in a folder is there after a crash, too.
-void sync_folder(const fs::path& path) {
-    const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) fail(path, "open", std::strerror(errno));
-    // Some network file systems cannot sync a folder and say EINVAL; the rename is all they offer.
-    const bool failed = ::fsync(folder) != 0 && errno != EINVAL;
-    const int reason = errno;
-    ::close(folder);
-    if (failed) fail(path, "sync", std::strerror(reason));
 }
 
 }  // namespace
@@ -92,7 +80,7 @@ void CheckpointFolder::publish(std::size_t step) const {
     fs::create_directory_symlink(folder.filename(), link, error);
     // A file system without links has the names alone, which is enough to find the newest.
     if (!error) fs::rename(link, path_ / kLatest, error);
-    sync_folder(path_);
+    if (!sync_folder(path_)) fail(path_, "sync", std::strerror(errno));
 }
 
 void CheckpointFolder::prune(std::size_t newest, std::size_t step) const {

@@ -1,7 +1,6 @@
 #include "launcher/recovery/checkpoint_writer.h"
 
 #include <fmt/format.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX's own
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +16,7 @@
 #include "comm/agreement.h"
 #include "core/base/buffer.h"
 #include "core/base/error.h"
+#include "core/base/no_signals.h"
 #include "core/base/threads.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/run/run_directory.h"
@@ -30,15 +30,9 @@ namespace {
 /// they know of a folder for some seconds.
 constexpr std::chrono::seconds kUntilSeen{60};
 
-/// A thread whose signals the main thread gets.
-std::thread start_without_signals(auto&& work) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::forward<decltype(work)>(work));
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
+/// Whether this rank has anything of them to write.
+bool holds_any(std::span<const StateArray> arrays) {
+    return std::ranges::any_of(arrays, [](const StateArray& array) { return !array.parts.empty(); });
 }
 
 bool is_ready(const std::future<void>& result) {
@@ -90,18 +84,17 @@ class CheckpointWriter::Work {
         written_ = written.get_future();
         published_ = published.get_future();
         all_written_ = false;
-        thread_ = start_without_signals([this, folder, rank, full, writers = std::move(writers),
-                                         publish = std::move(publish), written = std::move(written),
-                                         published = std::move(published), watch = Stopwatch()]() mutable {
+        const NoSignals inherited;
+        thread_ = std::thread([this, folder, rank, full, writers = std::move(writers),
+                               publish = std::move(publish), written = std::move(written),
+                               published = std::move(published), watch = Stopwatch()]() mutable {
             try {
-                const bool any = std::ranges::any_of(
-                    copied_, [](const StateArray& array) { return !array.parts.empty(); });
                 if (full) {
                     throw CheckpointError(fmt::format(
                         "cannot write {}: {}; check the folder, its permissions and the free space",
                         (folder / part_name(rank)).string(), std::strerror(ENOSPC)));
                 }
-                if (any) write_part(folder / part_name(rank), copied_);
+                if (holds_any(copied_)) write_part(folder / part_name(rank), copied_);
                 written.set_value();
             } catch (...) {
                 written.set_exception(std::current_exception());
@@ -187,8 +180,7 @@ void CheckpointWriter::save(Checkpoint checkpoint, std::span<const StateArray> a
     const Stopwatch watch;
     finish();
     const std::vector<StateArray> own = parts_to_save(comm_, arrays, arena_size);
-    const bool any = std::ranges::any_of(own, [](const StateArray& array) { return !array.parts.empty(); });
-    const std::vector<int> writes = comm_.allgather_value(static_cast<int>(any));
+    const std::vector<int> writes = comm_.allgather_value(static_cast<int>(holds_any(own)));
     const CheckpointFolder folder(folder_);
     std::string begun = agree(comm_, [&]() -> std::string {
         work_->copy(own);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/no_signals.h"
 #include "core/base/number.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/printing.h"
@@ -78,16 +78,12 @@ LauncherWatch::LauncherWatch(std::string where) : where_(std::move(where)) {
     over_ = eventfd(0, EFD_CLOEXEC);
     if (over_ < 0) return;
 
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
+    const NoSignals inherited;
     pthread_attr_t small;
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, kStack_bytes);
-    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals stay the main thread's
     pthread_t thread{};
     if (pthread_create(&thread, &small, run, this) == 0) thread_ = thread;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&small);
 }
 

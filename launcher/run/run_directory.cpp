@@ -9,12 +9,16 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/data/files/input_file.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/run/launch_environment.h"
 
 namespace lockstep {
@@ -128,6 +132,15 @@ fs::path choose_run_dir(const Config& config, const ResolvedOptions& options,
     }
     if (is_made(dir, options)) check_run_dir(dir, config.run.overwrite, options);
     return dir;
+}
+
+std::optional<std::string> result_of_finished_run(const fs::path& dir) {
+    finish_run_directory(dir);
+    check_files_of_run(files_of_run(dir));
+    if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return std::nullopt;
+    std::ifstream input(dir / kResultFile, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(input), {}};
+    return is_json(text) ? text : std::string();
 }
 
 RunDirectory::RunDirectory(const Config& config, const ResolvedOptions& options,

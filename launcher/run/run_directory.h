@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,11 @@ bool is_there(const std::filesystem::path& path) noexcept;
 /// Ends what a process was about when it was killed at the end of its run: takes the places of an older run's
 /// files, and clears away. Throws as RunDirectory::of_run.
 void finish_run_directory(const std::filesystem::path& dir);
+
+/// The text of result.json of the run in `dir`, "" where that is missing or no JSON; nothing where the run is
+/// not finished. First finishes a directory that a killed run was about to finish. Throws as
+/// check_files_of_run.
+std::optional<std::string> result_of_finished_run(const std::filesystem::path& dir);
 
 /// The directory a run would use: run.dir, or runs/<configuration>-<date>-<time> with a number added where
 /// that is taken. Throws ConfigError where run.dir already holds a run and run.overwrite is false, is not

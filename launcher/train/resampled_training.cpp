@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -15,7 +13,6 @@
 #include "comm/watchdog.h"
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
-#include "launcher/files/parse_json.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
@@ -55,13 +52,10 @@ nlohmann::json finished_member(const Communicator& ranks, const TrainingJob& job
                                const std::filesystem::path& dir) {
     std::string text = agree(ranks, [&]() -> std::string {
         if (ranks.rank() != 0 || job.going_on.empty()) return "";
-        finish_run_directory(dir);
-        if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
-        std::ifstream input(dir / kResultFile, std::ios::binary);
-        return {std::istreambuf_iterator<char>(input), {}};
+        return result_of_finished_run(dir).value_or("");
     });
     ranks.broadcast(text, 0);
-    return is_json(text) ? nlohmann::json::parse(text) : nlohmann::json();
+    return text.empty() ? nlohmann::json() : nlohmann::json::parse(text);
 }
 
 /// A network's own job.

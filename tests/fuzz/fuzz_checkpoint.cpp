@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/base/digest.h"
-#include "launcher/files/tensor_file.h"
 #include "launcher/recovery/checkpoint_file.h"
 #include "launcher/train/checkpointing.h"
 #include "tests/fuzz/fuzzing.h"
@@ -15,12 +14,6 @@ namespace {
 
 using namespace lockstep;
 using Json = nlohmann::json;
-
-constexpr TensorFormat kFormat{.magic = {'L', 'O', 'C', 'K', 'P', 'A', 'R', 'T'},
-                               .newest_version = 1,
-                               .kind = "checkpoint part",
-                               .command = "",
-                               .remedy = ""};
 
 constexpr std::size_t kValues = 64;
 
@@ -53,7 +46,7 @@ void lockstep::fuzz::read_input(Input input) {
     const std::string_view record = rest;
     static const test::TemporaryFolder folder;
     const std::vector<float> values(kValues, 0.5F);
-    TensorWriter writer(folder / part_name(0), kFormat, 1, record, values.size());
+    TensorWriter writer(folder / part_name(0), kCheckpointPartFormat, 1, record, values.size());
     writer.write(values);
     writer.commit();
     try_to([&] { verify_part(folder.path(), with_digests(read_part(folder / part_name(0)))); });

@@ -2,10 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +13,6 @@
 #include "core/base/error.h"
 #include "core/base/spelling.h"
 #include "launcher/commands/commands.h"
-#include "launcher/files/parse_json.h"
 #include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/checkpoint_reader.h"
@@ -87,12 +85,8 @@ void check_nothing_is_changed(const std::filesystem::path& dir, const CommandInp
 
 /// The result of the run in `dir` where it is finished, else "".
 std::string finished_result(const std::filesystem::path& dir) {
-    finish_run_directory(dir);
-    check_files_of_run(files_of_run(dir));
-    if (files_of_run(dir) != dir || !is_there(dir / kModelFile)) return "";
-    std::ifstream input(dir / kResultFile, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(input), {}};
-    if (is_json(text)) return text;
+    const std::optional<std::string> result = result_of_finished_run(dir);
+    if (!result || !result->empty()) return result.value_or("");
     // Of an older lockstep, or the file was taken away: the model is what counts.
     return nlohmann::json{{"run_dir", dir.string()}, {"model", (dir / kModelFile).string()}}.dump();
 }
