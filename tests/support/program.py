@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,28 @@ def run_command(command, folder, environment=None, limit_seconds=LIMIT_SECONDS):
     return Outcome(line, process.returncode, out, err)
 
 
+def mpirun(ranks):
+    """The words that launch so many; ranks beyond the CPUs share them."""
+    return [MPIEXEC, "-np", ranks, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+
+
+def processes_in(folder, word=None):
+    """The processes of the program that were started in `folder` and still run, with `word` among their arguments.
+
+    By the folder, which is a test's own: other tests run at the same time, and their processes are not to be met.
+    """
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_text().split("\0")
+            if (entry / "exe").resolve() == PROGRAM and (entry / "cwd").resolve() == folder.resolve() and \
+                    (word is None or str(word) in words):
+                found.append(int(entry.name))
+        except OSError:
+            pass  # It has ended meanwhile, or is another user's.
+    return found
+
+
 class ProgramTest(unittest.TestCase):
     """A test of the program, in a folder of its own, where `files` lie at the beginning: name and text of each."""
 
@@ -97,9 +120,31 @@ class ProgramTest(unittest.TestCase):
         """Runs lockstep alone, or with `ranks` under mpirun, where ranks beyond the CPUs share them."""
         command = [PROGRAM, *arguments]
         if ranks is not None:
-            command = [MPIEXEC, "-np", ranks, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle",
-                       "1", *command]
+            command = [*mpirun(ranks), *command]
         return run_command(command, self.folder, user_environment(**variables), limit_seconds)
+
+    def begin(self, *command, **options):
+        """A command in a process group of its own, which goes on beside the test; outcome() waits for its end."""
+        process = subprocess.Popen([str(word) for word in command], cwd=self.folder, env=user_environment(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   errors="replace", start_new_session=True, **options)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
+        return process
+
+    def outcome(self, process, limit_seconds=LIMIT_SECONDS):
+        out, err = process.communicate(timeout=limit_seconds)
+        return Outcome(" ".join(process.args), process.returncode, out, err)
+
+    def wait_for_a_step(self, job, run):
+        """Until the run that `job` has begun takes steps, by its log."""
+        log = self.folder / run / "metrics.jsonl"
+        limit = time.monotonic() + LIMIT_SECONDS
+        while not log.exists() or '"event":"step"' not in log.read_text():
+            self.assertIsNone(job.poll(), "the job ended before its first step")
+            self.assertLess(time.monotonic(), limit, "no step is made")
+            time.sleep(0.05)
 
     def succeed(self, *arguments, **options):
         """lockstep(...), which must exit with 0."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn
-from program import PROGRAM, USAGE, ProgramTest, main
+from program import USAGE, ProgramTest, main, processes_in
 
 INTERNAL, HANG, REPLICAS, KILLED = 1, 6, 7, 137
 
@@ -16,26 +16,14 @@ CONFIG = alvinn(64, ["dense units=8 activation=tanh"], training={"epochs": 10, "
 EVERY_STEP = ["--run.audit_every", "1"]
 
 
-def processes_of(folder):
-    """The processes of this program that were started in that folder and still run."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if (entry / "cwd").resolve() == folder and (entry / "exe").resolve() == PROGRAM:
-                found.append(entry.name)
-        except OSError:
-            pass  # It has ended meanwhile, or is another user's.
-    return found
-
-
 class Faults(ProgramTest):
     files = {"a.ini": CONFIG}
 
     def tearDown(self):
         limit = time.monotonic() + 5
-        while processes_of(self.folder.resolve()) and time.monotonic() < limit:
+        while processes_in(self.folder) and time.monotonic() < limit:
             time.sleep(0.05)  # A process that was killed is there until its parent has looked.
-        self.assertEqual(processes_of(self.folder.resolve()), [], "processes are left behind")
+        self.assertEqual(processes_in(self.folder), [], "processes are left behind")
 
     def fail_with(self, fault, code, *words, arguments=(), ranks=2, run="run"):
         """A run that this fault must end with the code, all of the words in its messages, and no model."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn
-from program import LIMIT_SECONDS, MPIEXEC, PROGRAM, ProgramTest, main, run_command, user_environment
+from program import LIMIT_SECONDS, PROGRAM, ProgramTest, main, mpirun, run_command, user_environment
 
 HANG = 6
 
 CONFIG = alvinn(64, ["dense units=8 activation=tanh"], training={"epochs": 1, "global_batch": 64, "leaf": 16},
                 optimizer={"learning_rate": 0.1}, run={"log_every": 1})
-MPIRUN = [MPIEXEC, "-np", "2", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+MPIRUN = mpirun(2)
 
 
 class Hangs(ProgramTest):
@@ -28,12 +28,7 @@ class Hangs(ProgramTest):
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(job.communicate)
         self.addCleanup(job.kill)
-        log = self.folder / run / "metrics.jsonl"
-        limit = time.monotonic() + LIMIT_SECONDS
-        while not log.exists() or '"event":"step"' not in log.read_text():
-            self.assertIsNone(job.poll(), "the job ended before its first step")
-            self.assertLess(time.monotonic(), limit, "no step is made")
-            time.sleep(0.05)
+        self.wait_for_a_step(job, run)
         children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
         ranks = {}
         for child in children:

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from program import MPIEXEC, PROGRAM, REPOSITORY, Outcome, ProgramTest, main, read_json_lines, user_environment
+from program import PROGRAM, REPOSITORY, ProgramTest, main, mpirun, processes_in, read_json_lines
 
 XOR = REPOSITORY / "configs" / "xor.ini"
 STOPPED = 75
@@ -20,27 +19,13 @@ SQUEUE = """#!/bin/bash
 """
 
 
-def mpirun(ranks):
-    return [MPIEXEC, "-np", ranks, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
-
-
 def ignore_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Signals(ProgramTest):
-    def start(self, *command, **options):
-        """A run that ends by a signal alone, in a process group of its own."""
-        process = subprocess.Popen([str(word) for word in command], cwd=self.folder, env=user_environment(),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   errors="replace", start_new_session=True, **options)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(lambda: process.poll() is None and os.killpg(process.pid, signal.SIGKILL))
-        return process
-
     def train_endlessly(self, run, *arguments, launcher=(), command="train", **options):
-        return self.start(*launcher, PROGRAM, command, XOR, *ENDLESS, *arguments, "--run.dir", run, **options)
+        return self.begin(*launcher, PROGRAM, command, XOR, *ENDLESS, *arguments, "--run.dir", run, **options)
 
     def wait_for_steps(self, log):
         """Until steps are taken, by the run's log, and some more."""
@@ -49,22 +34,8 @@ class Signals(ProgramTest):
             self.assertLess(time.monotonic(), deadline, "no step is taken")
             time.sleep(0.02)
 
-    def outcome(self, process):
-        out, err = process.communicate(timeout=30)
-        return Outcome(" ".join(process.args), process.returncode, out, err)
-
     def ranks_of(self, run):
-        """The processes of a run, found by their command lines."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_text().split("\0")
-                here = (folder / "cwd").readlink() == self.folder
-            except OSError:
-                continue
-            if here and words[0] == str(PROGRAM) and words[-2] == str(run):
-                found.append(int(folder.name))
-        return found
+        return processes_in(self.folder, run)
 
     def test_each_signal_stops_a_run_after_a_step_and_says_which(self):
         for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1:

@@ -13,11 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn, csv
 from data_files import samples, write_csv_set
-from program import CHECKPOINT, LIMIT_SECONDS, MPIEXEC, PROGRAM, USAGE, ProgramTest, main, run_command, user_environment
+from program import CHECKPOINT, LIMIT_SECONDS, PROGRAM, USAGE, ProgramTest, main, mpirun, run_command, user_environment
 
 SECTIONS = {"training": {"epochs": 2, "global_batch": 16, "leaf": 4}, "optimizer": {"learning_rate": "0.1"},
             "run": {"log_every": 1}}
-MPIRUN = [MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", 1]
+MPIRUN = mpirun(2)
 FOR_EVER = ("--training.epochs", "100000000")
 INTERNAL = 1
 # A mount of its own: where a test may not have one, it is skipped.
@@ -43,12 +43,7 @@ class Surroundings(ProgramTest):
         self.addCleanup(job.stderr.close)
         self.addCleanup(job.wait)
         self.addCleanup(job.kill)
-        log = self.folder / run / "metrics.jsonl"
-        limit = time.monotonic() + LIMIT_SECONDS
-        while not log.exists() or '"event":"step"' not in log.read_text():
-            self.assertIsNone(job.poll(), "the job ended before its first step")
-            self.assertLess(time.monotonic(), limit, "no step is made")
-            time.sleep(0.05)
+        self.wait_for_a_step(job, run)
         return job, Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
 
     def assert_all_end(self, processes):

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from program import MPIEXEC, PROGRAM, REPOSITORY, Outcome, ProgramTest, main, run_command, user_environment
+from program import PROGRAM, REPOSITORY, ProgramTest, main, mpirun, processes_in, run_command, user_environment
 
 SCRIPT = REPOSITORY / "scripts" / "until_done.sh"
 LETTERS = REPOSITORY / "configs" / "letters.ini"
@@ -84,15 +83,9 @@ class StandIn(ProgramTest):
 
 class UntilDone(ProgramTest):
     flags = ["--training.epochs", "0", "--run.evaluate_every", "0", "--run.checkpoint_every", "300"]
-    mpirun = [MPIEXEC, "-np", "2", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
 
     def start(self, *words):
-        words = [SCRIPT, "--", *words]
-        process = subprocess.Popen([str(word) for word in words], cwd=self.folder, env=user_environment(), text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stderr.close)
-        return process
+        return self.begin(SCRIPT, "--", *words)
 
     def train(self, run, *flags, launcher=(), steps=6000):
         return self.start(*launcher, PROGRAM, "train", LETTERS, *self.flags, "--training.max_steps", steps, *flags,
@@ -104,43 +97,27 @@ class UntilDone(ProgramTest):
             self.assertLess(time.monotonic(), deadline, "no checkpoint is saved")
             time.sleep(0.01)
 
-    def outcome(self, process):
-        out, err = process.communicate(timeout=50)
-        return Outcome(" ".join(process.args), process.returncode, out, err)
-
-    def processes(self, run):
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (folder / "cmdline").read_text().split("\0")
-                here = (folder / "cwd").readlink() == self.folder
-            except OSError:
-                continue
-            if here and words[0] == str(PROGRAM) and run in words:
-                found.append(int(folder.name))
-        return found
-
     def test_a_killed_rank_and_a_stopped_script_change_no_bit(self):
         whole = self.outcome(self.train("whole"))
         self.assertEqual(whole.code, 0, whole)
 
-        process = self.train("run", launcher=self.mpirun)
+        process = self.train("run", launcher=mpirun(2))
         self.wait_for_checkpoint("run")
-        os.kill(self.processes("run")[-1], signal.SIGKILL)
+        os.kill(processes_in(self.folder, "run")[-1], signal.SIGKILL)
         killed = self.outcome(process)
         self.assertEqual(killed.code, 0, killed)
         self.assertRegex(killed.err, "attempt 2: .* resume run\n")
 
         stopped = None
         for number in signal.SIGTERM, signal.SIGUSR1:
-            process = self.train("stopped", launcher=self.mpirun if number == signal.SIGTERM else ())
+            process = self.train("stopped", launcher=mpirun(2) if number == signal.SIGTERM else ())
             self.wait_for_checkpoint("stopped")
-            while not self.processes("stopped"):
+            while not processes_in(self.folder, "stopped"):
                 time.sleep(0.01)
             process.send_signal(number)
             stopped = self.outcome(process)
             self.assertEqual(stopped.code, STOPPED, stopped)
-            self.assertEqual(self.processes("stopped"), [])
+            self.assertEqual(processes_in(self.folder, "stopped"), [])
         stopped = self.outcome(self.train("stopped"))
         self.assertEqual(stopped.code, 0, stopped)
         digests = {self.digest(self.folder / run) for run in ("whole", "run", "stopped")}
