@@ -8,7 +8,7 @@
 #include "comm/agreement.h"
 #include "core/network/network_learner.h"
 #include "launcher/commands/commands.h"
-#include "launcher/commands/eval_digraph.h"
+#include "launcher/commands/models/eval_digraph.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/warning.h"
 #include "launcher/score/ensemble.h"

@@ -1,4 +1,4 @@
-#include "launcher/commands/eval_digraph.h"
+#include "launcher/commands/models/eval_digraph.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,178 @@
+// The table of subcommands with the flags of their own: what `lockstep --help` lists, a row each.
+#include <array>
+#include <span>
+
+#include "launcher/commands/command_line.h"
+#include "launcher/commands/runs/run_flags.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr OwnFlag kModel{
+    "model", "FILE",
+    "the model file, or the run directory of train or bag; several times: networks that answer "
+    "together; network.weights where not given",
+    false, true};
+constexpr OwnFlag kCombine{
+    "combine", "average|vote",
+    "several models: the mean of their outputs, or a vote for each one's class; average where not "
+    "given"};
+
+constexpr OwnFlag kInject{"inject", "FAULT",
+                          "for tests and drills, several times: kill:rank=2,step=40; hang:rank=1,step=5; "
+                          "throw:rank=1,step=3; flip:rank=1,layer=0,bit=3,step=7,what=parameter|gradient; "
+                          "slow:rank=1,ms=50; enospc:checkpoint=2; torn:checkpoint=3",
+                          false, true};
+
+constexpr std::array kTrainFlags{
+    OwnFlag{
+        "model", "FILE",
+        "start from the parameters of this model file, or of that of a run directory; drawn where not given"},
+    OwnFlag{"model_layers", "N|NAMES",
+            "how many of that model's first layers are taken, or which, as in layer0,layer2; the others are "
+            "drawn; "
+            "all where not given"},
+    kInject, kJson};
+constexpr std::array kResumeFlags{
+    OwnFlag{"model", "FILE", "where the model that the run started from is now"},
+    OwnFlag{"allow", "NAME",
+            "what may have changed: data, program, or a key that changes bits, which is refused "
+            "otherwise; several times",
+            false, true},
+    kInject, kJson};
+constexpr OwnFlag kSet{"set", "train|validation|test",
+                       "which samples; the test set where not given; validation: that of data.split"};
+constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
+constexpr std::array kPredictFlags{
+    kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
+    kSet, kJson};
+constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+constexpr std::array kGradcheckFlags{
+    OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
+    OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
+    OwnFlag{"parameters", "N",
+            "how many of each block are tried, drawn by training.seed, or all; 50 where not "
+            "given"},
+    OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
+constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
+constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
+                                  OwnFlag{"out", "FILE", "the file to write", true}, kJson};
+constexpr std::array kBenchFlags{
+    OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
+    OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
+    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
+    OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
+    OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
+    OwnFlag{"threads", "N", "of each rank; 1 where not given"},
+    OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
+    OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
+    OwnFlag{"peak", "", "gemm: what the CPU reaches in registers as well"},
+    kJson};
+constexpr std::array kJsonAlone{kJson};
+
+constexpr std::array kSubcommands{
+    Subcommand{.name = "train",
+               .arguments = "CONFIG",
+               .help = "train a network; alone or under mpirun",
+               .flags = kTrainFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_train},
+    Subcommand{.name = "resume",
+               .arguments = "RUN_DIR",
+               .help = "go on with a run from its newest good checkpoint, on any number of ranks",
+               .flags = kResumeFlags,
+               .takes_run = true,
+               .trains = true,
+               .on_ranks = command_resume},
+    Subcommand{.name = "crossval",
+               .arguments = "CONFIG",
+               .help = "k-fold cross-validation: train and judge once for every fold",
+               .flags = kTrainFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_crossval},
+    Subcommand{.name = "bag",
+               .arguments = "CONFIG",
+               .help = "train networks on bootstrap samples, for eval and predict to combine",
+               .flags = kTrainFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_bag},
+    Subcommand{.name = "eval",
+               .arguments = "CONFIG",
+               .help = "loss and accuracy of a model; the activity of a digraph",
+               .flags = kEvalFlags,
+               .takes_config = true,
+               .on_ranks = command_eval},
+    Subcommand{.name = "predict",
+               .arguments = "CONFIG",
+               .help = "a model's prediction for every sample",
+               .flags = kPredictFlags,
+               .takes_config = true,
+               .on_ranks = command_predict},
+    Subcommand{.name = "plan",
+               .arguments = "CONFIG",
+               .help = "check everything and say what train would do; train nothing",
+               .flags = kPlanFlags,
+               .takes_config = true,
+               .alone = command_plan},
+    Subcommand{.name = "gradcheck",
+               .arguments = "CONFIG",
+               .help = "compare backpropagation's gradient with finite differences",
+               .flags = kGradcheckFlags,
+               .takes_config = true,
+               .alone = command_gradcheck},
+    Subcommand{.name = "digest",
+               .arguments = "FILE",
+               .help = "128-bit digest of a model's parameters",
+               .flags = kDigestFlags,
+               .alone = command_digest},
+    Subcommand{.name = "diff",
+               .arguments = "A B",
+               .help = "first difference of two models, or of two runs by their directories; exit code 0 "
+                       "equal, 1 different",
+               .flags = kDiffFlags,
+               .alone = command_diff},
+    Subcommand{.name = "replay",
+               .arguments = "RUN_DIR",
+               .help =
+                   "recompute one step of a run on one process and compare it with the run's ledger; exit "
+                   "code 0 equal, 7 different",
+               .flags = kReplayFlags,
+               .computes = false,
+               .on_ranks = command_replay},
+    Subcommand{.name = "verify",
+               .arguments = "CONFIG",
+               .help = "launch short runs in several ways and compare every step: the acceptance test of a "
+                       "machine; exit code 0 equal, 7 different",
+               .flags = kVerifyFlags,
+               .takes_config = true,
+               .computes = false,
+               .alone = command_verify},
+    Subcommand{.name = "export",
+               .arguments = "MODEL",
+               .help = "write a model's parameters for other programs",
+               .flags = kExportFlags,
+               .alone = command_export},
+    Subcommand{
+        .name = "bench",
+        .arguments = "comm|gemm|step",
+        .help = "measure collectives, products or whole training steps; comm and step under mpirun too",
+        .flags = kBenchFlags,
+        .on_ranks = command_bench},
+    Subcommand{.name = "info",
+               .arguments = "",
+               .help = "version, MPI library, instruction sets, CPUs",
+               .flags = kJsonAlone,
+               .computes = false,
+               .on_ranks = command_info,
+               .alone = command_info_alone},
+};
+
+}  // namespace
+
+std::span<const Subcommand> subcommands() { return kSubcommands; }
+
+}  // namespace lockstep
