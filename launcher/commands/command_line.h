@@ -28,7 +28,8 @@ inline constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and 
 /// needs no MPI where nothing was launched.
 struct Subcommand {
     std::string_view name;
-    std::string_view arguments;  ///< "CONFIG", "A B": one word for each file it takes
+    std::string_view arguments;  ///< "CONFIG", "A B": one word for each file it takes, in brackets where it
+                                 ///< may be left out
     std::string_view help;
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags

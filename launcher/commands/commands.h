@@ -88,5 +88,6 @@ inline constexpr int kModelsDiffer = 1;
 int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
+int command_convert(const CommandInput& input);
 
 }  // namespace lockstep

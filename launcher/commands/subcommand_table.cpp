@@ -58,6 +58,7 @@ constexpr std::array kGradcheckFlags{
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
 constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
                                   OwnFlag{"out", "FILE", "the file to write", true}, kJson};
+constexpr std::array kConvertFlags{OwnFlag{"out", "FILE", "the raw file to write", true}, kJson};
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
@@ -65,7 +66,7 @@ constexpr std::array kBenchFlags{
     OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
-    OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
+    OwnFlag{"seconds", "S", "how long a network, a shape or a way of reading is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
     OwnFlag{"peak", "", "gemm: what the CPU reaches in registers as well"},
     kJson};
@@ -156,10 +157,19 @@ constexpr std::array kSubcommands{
                .help = "write a model's parameters for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "convert",
+               .arguments = "CONFIG",
+               .help = "write the data of a configuration as a raw file, whose samples stay on the disk: "
+                       "data.source = raw",
+               .flags = kConvertFlags,
+               .takes_config = true,
+               .computes = false,
+               .alone = command_convert},
     Subcommand{
         .name = "bench",
-        .arguments = "comm|gemm|step",
-        .help = "measure collectives, products or whole training steps; comm and step under mpirun too",
+        .arguments = "comm|gemm|io|step [CONFIG]",
+        .help = "measure collectives, products, how fast a configuration's data are read, or whole training "
+                "steps; comm, io and step under mpirun too",
         .flags = kBenchFlags,
         .on_ranks = command_bench},
     Subcommand{.name = "info",

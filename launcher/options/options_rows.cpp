@@ -72,7 +72,33 @@ const std::array kTable{
     path("data.train_labels", "file in data.dir; empty: the only *_train_labels.csv"),
     path("data.test_vectors", "file in data.dir; empty: the only *_test_vectors.csv"),
     path("data.test_labels", "file in data.dir; empty: the only *_test_labels.csv"),
-    path("data.table", "the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    OptionSpec{.key = "data.targets",
+               .kind = kChoice,
+               .default_text = "auto",
+               .help = "whether targets are classes, as auto has it, or values: one number or more a sample",
+               .choices = names_of<TargetKind>},
+    OptionSpec{.key = "data.header",
+               .kind = kChoice,
+               .default_text = "no",
+               .help = "whether the first line of each file is a heading; auto: where none of it is a number",
+               .choices = names_of<CsvHeading>},
+    OptionSpec{
+        .key = "data.index_column",
+        .help = "a column that names the samples, by its name in the heading or its number from 1; it "
+                "is no input. Of a file of labels it is left out where there are other columns",
+    },
+    OptionSpec{.key = "data.target_columns",
+               .help =
+                   "the columns of the vectors' files that are the targets, by names or numbers separated "
+                   "by commas, in place of files of labels"},
+    path("data.file", "the file of both sets"),
+    free(whole("data.prefetch", "2", 0, 64,
+               "batches that a thread reads ahead of the one at hand, so that the disk works while the "
+               "network does; "
+               "0: none")),
+    path("data.table",
+         "the file, a sample a line as in 0 1 : 1; the test set too unless data.test_table is given"),
+    path("data.test_table", "the same of a test set of its own"),
     whole("data.classes", "0", 0, kMostWhole,
           "labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,

@@ -30,7 +30,8 @@ std::size_t machine_memory_bytes() {
 }
 
 void check_drawn_samples(const DataOptions& data, const ResolvedOptions& options, std::size_t ranks) {
-    if (data.source == "mnist" || data.source == "csv" || data.source == "table") return;
+    // What files hold is known once they are read.
+    if (!find_data_source(data.source)->needs.empty()) return;
     const std::size_t machine = machine_memory_bytes();
     const auto limit = static_cast<double>(machine);
     const double order = static_cast<double>(data.train_samples) * sizeof(std::uint64_t);

@@ -31,8 +31,23 @@ def csv_files():
     yield b"0,255,7\n1,2,3\n"
     yield b"\xef\xbb\xbf0.5, -1e3 ,7e0\r\n.5,0x1p3,nan\r\n\r\n"
     yield b"3\n9.0\n1e0\n"
+    yield b'"id","a, b",c\n"x, y",1,0\n'
     yield b"a;b\n1,5;2\n\"1\",\"2\"\n"
     yield gzip.compress(b"1,2\n3,4\n", mtime=0)
+
+
+def raw_files():
+    # The checksums and the digest are set right by the target.
+    def raw(inputs, targets, target_count, row, train, test):
+        parts = b"".join(struct.pack("<QIfff", rows, has, 3, -1, 2) for rows, has in (train, test))
+        head = b"LSRAW\r\n\x1a" + struct.pack("<IIIf6Q", 1, inputs, targets, 1, 2, 1, 1, 1, target_count, len(row))
+        rows = train[0] + test[0]
+        labels = struct.pack(f"<{rows}i", *(i % target_count for i in range(rows))) if targets == 1 else b""
+        tail = labels + bytes(-(len(row) * rows + len(labels)) % 8) + bytes(8 * rows + 16)
+        return (head + parts).ljust(4096, b"\0") + row * rows + tail
+
+    yield raw(1, 1, 3, b"\1\2\0\0", (4, 1), (2, 1))
+    yield raw(2, 2, 1, struct.pack("<3f", 1, 2, -1), (2, 1), (0, 0))
 
 
 def gzip_files():
@@ -141,7 +156,7 @@ def main():
     for reader, inputs in {
             "checkpoint": checkpoints(), "config": texts("*.ini"), "csv": csv_files(),
             "digraph": texts("neurons/*.digraph"), "flags": flags(), "gzip": gzip_files(), "idx": idx_files(),
-            "ledger": ledgers(), "model": models(), "run_record": run_records(), "table": texts("neurons/*.table"),
+            "ledger": ledgers(), "model": models(), "raw": raw_files(), "run_record": run_records(), "table": texts("neurons/*.table"),
             "weights": [*texts("neurons/*.weights"), b"layer 0\n1 2\n3 4\nlayer 1\n0 1 2\n0 1 2\nlayer 3\n1 2 3\n"],
     }.items():
         place = folder / reader

@@ -224,10 +224,14 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
             fmt::format("{}: is {}, which is not read; {}", path_.string(), kind.name, kind.remedy));
     }
     if (head.starts_with(kGzipMagic)) members_ = std::make_unique<Members>(*bytes_);
-    if (const auto identity = identity_of(path_)) {
-        const std::scoped_lock lock(files_read().mutex);
-        files_read().files.insert(*identity);
-    }
+    remember_read(path_);
+}
+
+void remember_read(const std::filesystem::path& file) {
+    const auto identity = identity_of(file);
+    if (!identity) return;
+    const std::scoped_lock lock(files_read().mutex);
+    files_read().files.insert(*identity);
 }
 
 bool was_read(const std::filesystem::path& file) {

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "comm/agreement.h"
-#include "core/base/argmax.h"
 #include "core/data/batch_plan.h"
 #include "launcher/commands/commands.h"
 #include "launcher/files/atomic_file.h"
@@ -24,9 +23,10 @@ namespace lockstep {
 namespace {
 
 /// A class number where the targets are classes, else the outputs, separated by commas.
-void append_prediction(std::string& text, std::span<const float> outputs, bool classes) {
+void append_prediction(std::string& text, std::span<const float> outputs, bool classes,
+                       const Objective& objective) {
     if (classes) {
-        fmt::format_to(std::back_inserter(text), "{}\n", argmax(outputs));
+        fmt::format_to(std::back_inserter(text), "{}\n", objective.predicted_class(outputs));
     } else {
         fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
     }
@@ -44,7 +44,7 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
                 [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
                     for (std::size_t r = 0; r < outputs.rows; ++r) {
-                        append_prediction(text, outputs.row(r), set.classes() > 0);
+                        append_prediction(text, outputs.row(r), set.classes() > 0, network.objective());
                     }
                 });
     return text;
@@ -56,7 +56,7 @@ std::string predictions(const Communicator& comm, const Ensemble& ensemble,
     Answers answers = ensemble.answer(comm, set, leaf);
     std::string text;
     for (std::size_t r = 0; r < answers.shard.samples; ++r) {
-        append_prediction(text, answers.matrix().row(r), set->classes() > 0);
+        append_prediction(text, answers.matrix().row(r), set->classes() > 0, ensemble.objective());
     }
     return text;
 }
