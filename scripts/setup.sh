@@ -43,13 +43,15 @@ libboost-serialization-dev header boost/archive/binary_oarchive.hpp
 libfmt-dev                 header fmt/format.h
 nlohmann-json3-dev         header nlohmann/json.hpp
 zlib1g-dev                 header zlib.h
-libxxhash-dev              header xxhash.h'
+libxxhash-dev              header xxhash.h
+libhdf5-dev                header hdf5/serial/hdf5.h'
 test_needs='
 git                        command git
 iproute2                   command ip
 doctest-dev                header doctest/doctest.h
 python3                    command /usr/bin/python3
-python3-numpy              module numpy'
+python3-numpy              module numpy
+python3-h5py               module h5py'
 
 needs=$program_needs
 [ "$program_only" = yes ] || needs+=$test_needs

@@ -18,8 +18,10 @@ namespace lockstep {
 
 extern const DataSource kAlvinnSource;
 extern const DataSource kCsvSource;
+extern const DataSource kHdf5Source;
 extern const DataSource kLettersSource;
 extern const DataSource kMnistSource;
+extern const DataSource kNpzSource;
 extern const DataSource kOaksSource;
 extern const DataSource kRawSource;
 extern const DataSource kSineSource;
@@ -28,8 +30,9 @@ extern const DataSource kXorSource;
 
 namespace {
 
-constexpr std::array kSources{&kMnistSource, &kCsvSource,     &kRawSource,  &kAlvinnSource, &kSineSource,
-                              &kXorSource,   &kLettersSource, &kOaksSource, &kTableSource};
+constexpr std::array kSources{&kMnistSource,   &kCsvSource,    &kNpzSource,  &kHdf5Source,
+                              &kRawSource,     &kAlvinnSource, &kSineSource, &kXorSource,
+                              &kLettersSource, &kOaksSource,   &kTableSource};
 
 /// The training set's parts in its place.
 DataSets split(const DataSets& sets, const DataOptions& options) {

@@ -38,10 +38,15 @@ struct DataOptions {
     CsvHeading header = CsvHeading::kNo;      ///< csv
     std::string index_column;                 ///< csv: see CsvForm
     std::vector<std::string> target_columns;  ///< csv, likewise
-    std::filesystem::path file;               ///< raw: the file
-    std::size_t prefetch = 0;                 ///< raw: batches that are read ahead
-    std::filesystem::path table;              ///< table: its file
-    std::filesystem::path test_table;         ///< table: of the test set; empty: the same one
+    std::filesystem::path file;               ///< npz, hdf5, raw: the file
+    std::filesystem::path test_file;          ///< npz, hdf5: of the test set; empty: the same one
+    std::string train_inputs;                 ///< npz, hdf5: the arrays; empty: those of the usual names
+    std::string train_targets;
+    std::string test_inputs;
+    std::string test_targets;
+    std::size_t prefetch = 0;          ///< raw: batches that are read ahead
+    std::filesystem::path table;       ///< table: its file
+    std::filesystem::path test_table;  ///< table: of the test set; empty: the same one
     std::size_t classes =
         0;  ///< mnist, csv: labels are below it; 0: mnist 10, csv largest training label + 1
     std::size_t train_samples =

@@ -101,7 +101,7 @@ void check_same_files(const Communicator& comm, const Config& config) {
     std::vector<Fact> facts;
     agree(comm, [&] {
         const DataOptions& data = config.data;
-        for (const auto& file : {data.table, data.test_table, data.file}) {
+        for (const auto& file : {data.table, data.test_table, data.file, data.test_file}) {
             if (!file.empty()) refuse_stream<DataError>(file);
         }
         for (const std::string& file :

@@ -38,15 +38,15 @@ struct Kind {
     std::string_view remedy;
 };
 constexpr std::array kOtherKinds{
-    Kind{"PK\x03\x04", "a ZIP archive", "unpack it"},
+    Kind{"PK\x03\x04", "a ZIP archive", "unpack it, or, if numpy wrote it, read it by data.source = npz"},
     Kind{"BZh9", "compressed by bzip2", "unpack it, or compress it by gzip"},
     Kind{"\xFD"
          "7zXZ",
          "compressed by xz", "unpack it, or compress it by gzip"},
     Kind{"\x28\xB5\x2F\xFD", "compressed by zstd", "unpack it, or compress it by gzip"},
     Kind{"7z\xBC\xAF", "a 7z archive", "unpack it"},
-    Kind{"\x89HDF", "an HDF5 file", "save its arrays as CSV"},
-    Kind{"\x93NUM", "a numpy array", "save it as CSV by numpy.savetxt(name, array, fmt='%g', delimiter=',')"},
+    Kind{"\x89HDF", "an HDF5 file", "read it by data.source = hdf5, data.file = FILE"},
+    Kind{"\x93NUM", "a numpy array", "read it by data.source = npz, data.file = its folder"},
 };
 
 /// What tells a file from all others, whatever its names.
