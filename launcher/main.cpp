@@ -94,12 +94,17 @@ std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes
             crowded_threads_advice(input.config.training.threads)};
 }
 
+void say_dropped(const ResolvedOptions& options) {
+    if (!options.dropped().empty()) print_note(options.dropped());
+}
+
 int run_subcommand_alone(const CommandLine& line) {
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
         input.options =
             resolve_options({input.positional.front(), line.input.config_flags, process_environment()});
         input.config = make_config(input.options);
+        say_dropped(input.options);
         for (const std::string& text : thread_warnings(input, true)) {
             if (!text.empty()) print_warning(text);
         }
@@ -143,6 +148,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     if (configured) {
         input.options = line.subcommand->takes_run ? options_of_run(comm, input) : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
+        if (comm.rank() == 0) say_dropped(input.options);
     }
     if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
