@@ -19,8 +19,8 @@ run=runs/quickstart-$(date +%Y%m%d-%H%M%S)
 unset LOCKSTEP_DATA_DIR
 
 if [ -e "$fashion_mnist" ]; then
-    experiment=(configs/pv021.ini --training.epochs 10)
-    about='Fashion-MNIST, 28 x 28 grey pixels of clothes, ten epochs'
+    experiment=(configs/pv021.ini --training.epochs 5)
+    about='Fashion-MNIST, 28 x 28 grey pixels of clothes, five epochs'
 else
     experiment=(configs/alvinn.ini)
     about='drawn images of roads to steer a car by; real images need the package dataset-fashion-mnist'
