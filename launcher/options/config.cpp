@@ -129,7 +129,7 @@ Config make_config(const ResolvedOptions& options) {
 ResolvedOptions settle(const std::string& config_name, const std::vector<LayeredOption>& layered) {
     std::vector<Dropped> dropped;
     while (true) {
-        const ResolvedOptions options = resolved(config_name, layered, dropped);
+        ResolvedOptions options = resolved(config_name, layered, dropped);
         try {
             make_config(options);
             return options;
