@@ -48,6 +48,7 @@ test_needs='
 git                        command git
 iproute2                   command ip
 doctest-dev                header doctest/doctest.h
+mandoc                     command mandoc
 python3                    command /usr/bin/python3
 python3-numpy              module numpy'
 
