@@ -19,11 +19,14 @@ lockstep_installed_text(--bash-completion ${CMAKE_INSTALL_DATADIR}/bash-completi
 # Side by side as in the repository, since the scripts name the configurations so.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION ${lockstep_data_dir} COMPONENT program)
 set(scripts ${PROJECT_SOURCE_DIR}/scripts)
-install(PROGRAMS ${scripts}/until_done.sh ${scripts}/fetch_mnist.sh ${scripts}/draw_weights.py
-  ${scripts}/boolean_network.py DESTINATION ${lockstep_data_dir}/scripts COMPONENT program)
+file(GLOB programs ${scripts}/scaling*.py)
+list(APPEND programs ${scripts}/until_done.sh ${scripts}/fetch_mnist.sh ${scripts}/draw_weights.py
+  ${scripts}/boolean_network.py)
+install(PROGRAMS ${programs} DESTINATION ${lockstep_data_dir}/scripts COMPONENT program)
 install(FILES ${scripts}/common.sh ${scripts}/common.py DESTINATION ${lockstep_data_dir}/scripts COMPONENT program)
-install(DIRECTORY ${scripts}/slurm ${scripts}/pbs DESTINATION ${lockstep_data_dir}/scripts COMPONENT program
-  USE_SOURCE_PERMISSIONS)
+file(GLOB folders LIST_DIRECTORIES true ${scripts}/slurm ${scripts}/pbs ${scripts}/jube ${scripts}/reframe)
+install(DIRECTORY ${folders} DESTINATION ${lockstep_data_dir}/scripts COMPONENT program
+  USE_SOURCE_PERMISSIONS PATTERN __pycache__ EXCLUDE)
 
 file(RELATIVE_PATH lockstep_module_to_prefix
   ${CMAKE_INSTALL_FULL_DATADIR}/lockstep/modulefiles/lockstep ${CMAKE_INSTALL_PREFIX})

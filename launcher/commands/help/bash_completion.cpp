@@ -181,8 +181,8 @@ std::string values_of(const OwnFlag& flag) {
     if (flag.value.empty()) return std::string(kNothing);
     const OptionSpec* key = flag.like_key.empty() ? nullptr : find_option(flag.like_key);
     if (key == nullptr) return values_of(flag.value);
-    return fmt::format("{}{}", values_of(*key),
-                       flag.value.find(',') == std::string_view::npos ? "" : " @list");
+    const bool is_list = flag.value.find(',') != std::string_view::npos;
+    return is_list ? fmt::format("{} {}", values_of(*key), kSeveral) : values_of(*key);
 }
 
 /// The values of the arguments, place by place.

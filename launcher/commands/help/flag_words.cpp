@@ -79,7 +79,6 @@ std::string value_word(const OptionSpec& spec) {
         case OptionKind::kWholeOrAuto:
             return "N|auto";
         case OptionKind::kReal:
-            return "X";
         case OptionKind::kRates:
             return "X";
         case OptionKind::kChoice:
