@@ -30,13 +30,13 @@ for argument in "$@"; do
     esac
 done
 
-# Each line: Debian package, how to see that it is there (a command, a header, a Python module), and its name.
+# Each line: Debian package, how to see that it is there (a command, a header, one of MPI's, a Python module), and its name.
 program_needs='
 g++                        command g++
 cmake                      command cmake
 ninja-build                command ninja
 pkg-config                 command pkg-config
-libopenmpi-dev             command mpicxx
+libopenmpi-dev             wrapped mpi.h
 openmpi-bin                command mpirun
 libboost-program-options-dev header boost/program_options.hpp
 libboost-serialization-dev header boost/archive/binary_oarchive.hpp
@@ -52,6 +52,7 @@ test_needs='
 git                        command git
 iproute2                   command ip
 doctest-dev                header doctest/doctest.h
+mandoc                     command mandoc
 python3                    command /usr/bin/python3
 python3-numpy              module numpy'
 
@@ -62,6 +63,8 @@ is_there() {
     case $1 in
     command) command -v "$2" >/dev/null ;;
     file) [ -e "$2" ] ;;
+    # A header that MPI's compiler finds: openmpi-bin has mpicxx without any.
+    wrapped) mpicxx -fsyntax-only -include "$2" -x c++ /dev/null >/dev/null 2>&1 ;;
     header) printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$2" | g++ -E -x c++ - >/dev/null 2>&1 ;;
     module) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
     esac

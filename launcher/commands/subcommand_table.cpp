@@ -36,7 +36,7 @@ constexpr std::array kTrainFlags{
     kInject, kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"model", "FILE", "where the model that the run started from is now"},
-    OwnFlag{"allow", "NAME",
+    OwnFlag{"allow", "data|program|KEY",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",
             false, true},
@@ -62,7 +62,10 @@ constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
     OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
-    OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
+    OwnFlag{.name = "optimizer",
+            .value = "NAME",
+            .help = "step: as optimizer.name; sgd where not given",
+            .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
