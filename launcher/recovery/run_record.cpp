@@ -73,7 +73,7 @@ T value_or(const Json& record, const char* name, const T& otherwise) {
 bool is_record(const Json& json) {
     if (!json.is_object() || !json.contains("options") || !json["options"].is_object()) return false;
     if (const auto subcommand = json.find("subcommand"); subcommand != json.end()) {
-        constexpr std::array kSubcommands{"train", "crossval", "bag"};
+        constexpr std::array kSubcommands{"train", "crossval", "bag", "sweep"};
         if (std::ranges::find(kSubcommands, *subcommand) == kSubcommands.end()) return false;
     }
     if (const auto allowed = json.find("allowed"); allowed != json.end()) {
@@ -113,6 +113,7 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
                                 {"digest", facts.started_from->digest},
                                 {"layers", facts.started_from->layers}};
     }
+    if (!facts.flags.empty()) json["flags"] = facts.flags;
     json["configuration"] = options.config_name();
     json["options"] = to_json(options);
     if (!facts.member.empty()) {
@@ -186,6 +187,10 @@ std::optional<ModelOrigin> start_of(const Json& record) {
     } catch (const Json::exception& error) {
         throw_damaged(error.what());
     }
+}
+
+std::vector<std::pair<std::string, std::string>> flags_of(const Json& record) {
+    return value_or(record, "flags", std::vector<std::pair<std::string, std::string>>());
 }
 
 ResolvedOptions options_of(const Json& record,
