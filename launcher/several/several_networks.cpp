@@ -122,7 +122,7 @@ std::optional<RunDirectory> make_directory(const Communicator& comm, const Train
 /// Notes that a network diverged, for when the run goes on. Collective over its group.
 Json note_divergence(const Communicator& ranks, const std::filesystem::path& dir,
                      const std::string& message) {
-    const Json result{{"run_dir", dir.string()}, {"diverged", message}};
+    Json result{{"run_dir", dir.string()}, {"diverged", message}};
     agree(ranks, [&] {
         if (ranks.rank() != 0) return;
         AtomicFile file(dir / kDivergedFile);

@@ -156,7 +156,7 @@ std::string drawn(const SweepRange& range, const PhiloxCounter& words) {
     }
     const double value =
         range.logarithmic ? on_logarithmic_scale(range, u) : range.least + u * (range.most - range.least);
-    const std::string text = fmt::format("{:.4g}", value);
+    std::string text = fmt::format("{:.4g}", value);
     const double rounded = parse_number<double>(text).value();
     if (rounded >= range.least && rounded <= range.most) return text;
     return fmt::format("{}", rounded < range.least ? range.least : range.most);
