@@ -9,7 +9,7 @@ usage() {
     cat <<'USAGE'
 usage: scripts/until_done.sh [--tries N] [--requeue] -- mpirun ... lockstep train CONFIG ...
 
-Runs the command (train, crossval, bag or resume; with mpirun, srun or nothing before it). When it dies, the same launcher
+Runs the command (train, crossval, bag, sweep or resume; with mpirun, srun or nothing before it). When it dies, the same launcher
 runs `lockstep resume` on the run's directory, until the run is done. That directory is --run.dir of the command, run.dir
 of the configuration or LOCKSTEP_RUN_DIR, else one that is chosen here. One that holds a run already, as when a job is
 requeued, is gone on with at once, unless --run.overwrite true is given.
@@ -71,7 +71,7 @@ if $requeue && [ -z "${SLURM_JOB_ID:-}" ]; then refuse '--requeue is for Slurm j
 command=("$@")
 at=-1
 for ((i = 0; i < $#; ++i)); do
-    [[ ${command[i]} =~ ^(train|crossval|bag|resume)$ ]] || continue
+    [[ ${command[i]} =~ ^(train|crossval|bag|sweep|resume)$ ]] || continue
     if ((i > 0)) && [[ ${command[i - 1]##*/} == lockstep* ]]; then
         at=$i
         break

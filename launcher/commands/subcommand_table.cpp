@@ -34,6 +34,19 @@ constexpr std::array kTrainFlags{
             "drawn; "
             "all where not given"},
     kInject, kJson};
+constexpr std::array kSweepFlags{
+    OwnFlag{
+        "grid", "KEY=VALUES",
+        "a key with the values it is to have, several times: optimizer.learning_rate=0.01,0.1; values that "
+        "hold commas: separated by semicolons; network.layer: layers by semicolons, networks by |; with "
+        "--random also a range, log:0.001..0.1 or lin:0.5..0.9",
+        true, true},
+    OwnFlag{"random", "N", "N points drawn at random; all combinations where not given"},
+    OwnFlag{"seeds", "N", "N networks for each point, of which the scores' mean counts; 1 where not given"},
+    kTrainFlags[0],
+    kTrainFlags[1],
+    kInject,
+    kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"model", "FILE", "where the model that the run started from is now"},
     OwnFlag{"allow", "data|program|KEY",
@@ -103,6 +116,13 @@ constexpr std::array kSubcommands{
                .takes_config = true,
                .trains = true,
                .on_ranks = command_bag},
+    Subcommand{.name = "sweep",
+               .arguments = "CONFIG",
+               .help = "train with many values of keys, and rank them",
+               .flags = kSweepFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_sweep},
     Subcommand{.name = "eval",
                .arguments = "CONFIG",
                .help = "loss and accuracy of a model; the activity of a digraph",
