@@ -18,6 +18,7 @@ namespace lockstep {
 
 extern const DataSource kAlvinnSource;
 extern const DataSource kCsvSource;
+extern const DataSource kFashionMnistSource;
 extern const DataSource kHdf5Source;
 extern const DataSource kLettersSource;
 extern const DataSource kMnistSource;
@@ -30,9 +31,9 @@ extern const DataSource kXorSource;
 
 namespace {
 
-constexpr std::array kSources{&kMnistSource,   &kCsvSource,    &kNpzSource,  &kHdf5Source,
-                              &kRawSource,     &kAlvinnSource, &kSineSource, &kXorSource,
-                              &kLettersSource, &kOaksSource,   &kTableSource};
+constexpr std::array kSources{&kMnistSource, &kFashionMnistSource, &kCsvSource,    &kNpzSource,
+                              &kHdf5Source,  &kRawSource,          &kAlvinnSource, &kSineSource,
+                              &kXorSource,   &kLettersSource,      &kOaksSource,   &kTableSource};
 
 /// The training set's parts in its place.
 DataSets split(const DataSets& sets, const DataOptions& options) {

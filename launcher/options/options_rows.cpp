@@ -110,7 +110,7 @@ const std::array kTable{
          "the file, a sample a line as in 0 1 : 1; the test set too unless data.test_table is given"),
     path("data.test_table", "the same of a test set of its own"),
     whole("data.classes", "0", 0, kMostWhole,
-          "labels are below it; 0: 10 for mnist, the largest training label + 1 for the others"),
+          "labels are below it; 0: 10 for MNIST's files, the largest training label + 1 for the others"),
     whole("data.train_samples", "0", 0, kMostWhole,
           "how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),

@@ -40,7 +40,14 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
     const std::size_t outputs = output_shape(network).count();
     const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
     const bool one_for_two = outputs == 1 && train.classes() == 2 && !network.layers.back().softmax;
-    if (outputs != wanted && !one_for_two) {
+    const bool fits = outputs == wanted || one_for_two;
+    if (!fits && last.origin.starts_with(kModelOrigin)) {
+        throw DataError(
+            fmt::format("{}: has {} outputs, but {} has {} {}; give data like those it was trained on{}",
+                        last.origin, outputs, train.description(), wanted,
+                        train.classes() > 0 ? "classes" : "target values", label_range_advice(train)));
+    }
+    if (!fits) {
         throw ConfigError(fmt::format(
             "{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}{}{}",
             last.origin, last.text, outputs, train.description(), wanted,
