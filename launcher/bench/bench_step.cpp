@@ -71,12 +71,12 @@ struct StepTimes {
     std::vector<double> optimizer;
     double communication_alone = 0.0;  // of one reduction; 0 for one rank
 
-    void add(double seconds, const StepSeconds& phases) {
+    void add(double seconds, const PhaseSeconds& phases) {
         step.push_back(seconds);
-        forward.push_back(phases.forward);
-        backward.push_back(phases.backward);
-        communication_exposed.push_back(phases.communication_exposed);
-        optimizer.push_back(phases.optimizer);
+        forward.push_back(phases[Phase::kForward]);
+        backward.push_back(phases[Phase::kBackward]);
+        communication_exposed.push_back(phases[Phase::kCommunicationExposed]);
+        optimizer.push_back(phases[Phase::kOptimizer]);
     }
 };
 

@@ -14,8 +14,10 @@
 #include "core/data/subset.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/recovery/run_record.h"
+#include "launcher/run/output_log.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
+#include "launcher/telemetry/banner.h"
 
 namespace lockstep {
 
@@ -129,8 +131,17 @@ Resampled train_resampled(const Communicator& comm, const TrainingJob& job, cons
     std::string shared = trained.directory ? trained.directory->path().string() : "";
     comm.broadcast(shared, 0);
     const std::filesystem::path dir = shared;
+    agree(comm, [&] {
+        if (comm.rank() == 0) open_output_log(job.config, job.options, dir, !job.going_on.empty());
+    });
+    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(job.config.training.threads));
     if (comm.rank() == 0) {
-        for (const std::string& text : data_advice(job.prepared.data)) progress.line("warning: " + text);
+        const RunTitle title{
+            .config = job.config, .network = job.prepared.network, .data = job.prepared.data, .dir = shared};
+        for (const std::string& text : banner(title, machines, comm.hosts())) progress.line(text);
+        const std::string advice = crowded_host_advice(machines, comm.hosts());
+        if (!advice.empty()) progress.warn(advice);
+        for (const std::string& text : data_advice(job.prepared.data)) progress.warn(text);
     }
     // Neighbours share a host.
     const std::size_t group = comm.rank() * groups / comm.size();
