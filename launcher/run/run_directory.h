@@ -22,6 +22,7 @@ inline constexpr std::string_view kResultFile = "result.json";
 inline constexpr std::string_view kTraceFile = "trace.json";
 inline constexpr std::array<std::string_view, 7> kRunFiles{
     kRunFile, "metrics.jsonl", "metrics.csv", "ledger.jsonl", kTraceFile, kResultFile, kModelFile};
+inline constexpr std::string_view kRunLockFile = ".lock";        ///< held while a process has the directory
 inline constexpr std::string_view kCheckpoints = "checkpoints";  ///< a folder
 inline constexpr std::string_view kTensorBoard = "tensorboard";  ///< the same
 
@@ -95,7 +96,7 @@ class RunDirectory {
     bool lock(const std::string& place);
     void remove_files() noexcept;
     void release() noexcept;
-    [[nodiscard]] std::filesystem::path lock_path() const { return path_ / ".lock"; }
+    [[nodiscard]] std::filesystem::path lock_path() const { return path_ / kRunLockFile; }
 
     std::filesystem::path path_;
     std::filesystem::path files_;
