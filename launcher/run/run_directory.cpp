@@ -286,6 +286,8 @@ void RunDirectory::publish() {
     }
     for (const std::string_view name : names) {
         if (!is_there(files_ / name)) continue;
+        // A folder that is not empty cannot be replaced.
+        if (name == kCheckpoints || name == kTensorBoard) fs::remove_all(path_ / name, ignored);
         if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
         throw CheckpointError(
             fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "

@@ -132,12 +132,10 @@ std::string to_json_line(const Metrics& metrics) { return to_json(metrics).dump(
 std::string csv_heading() { return fmt::format("{}", fmt::join(kColumns, ",")); }
 
 std::string csv_row(const Json& line) {
-    std::string row;
-    for (const std::string_view column : kColumns) {
-        if (&column != kColumns.data()) row += ",";
-        row += csv_value(value_of(line, column));
-    }
-    return row;
+    std::array<std::string, kColumns.size()> values;
+    std::ranges::transform(kColumns, values.begin(),
+                           [&](std::string_view column) { return csv_value(value_of(line, column)); });
+    return fmt::format("{}", fmt::join(values, ","));
 }
 
 }  // namespace lockstep

@@ -65,17 +65,15 @@ void write_line(std::FILE* file, const std::filesystem::path& path, const std::s
 
 }  // namespace
 
-RunLog::RunLog(RunDirectory dir, const Json& record, bool tensorboard) : dir_(std::move(dir)) {
+RunLog::RunLog(RunDirectory dir, const Json& record) : dir_(std::move(dir)) {
     dir_.clear();
     open("we");
-    write_line(csv_.get(), files() / kCsvFile, csv_heading());
-    if (tensorboard) events_.emplace(files() / kTensorBoard, 0);
     write_record(record);
+    write_line(csv_.get(), files() / kCsvFile, csv_heading());
     dir_.keep();
 }
 
-RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step, bool tensorboard)
-    : dir_(std::move(dir)) {
+RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step) : dir_(std::move(dir)) {
     for (const char* file : {kMetricsFile, kLedgerFile}) {
         AtomicFile kept(files() / file, ExitCode::kUsage);
         kept.write(lines_until(files() / file, step));
@@ -88,7 +86,6 @@ RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step, bool tens
     for (std::string text; std::getline(kept, text);) csv.write(csv_row(Json::parse(text)) + "\n");
     csv.commit();
     open("ae");
-    if (tensorboard) events_.emplace(files() / kTensorBoard, step);
     write_record(record);
 }
 

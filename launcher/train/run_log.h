@@ -21,12 +21,13 @@ class RunLog {
   public:
     /// Makes run.json of `record` and the empty logs. Call it after everything that can be refused has been
     /// checked. Throws ConfigError where they cannot be written, and then leaves nothing behind.
-    /// `tensorboard`: whether metrics go into event files, too.
-    RunLog(RunDirectory dir, const nlohmann::ordered_json& record, bool tensorboard = false);
+    RunLog(RunDirectory dir, const nlohmann::ordered_json& record);
     /// Goes on with the logs behind the lines of steps up to `step`: later ones are of steps that are lost.
     /// Throws ConfigError.
-    RunLog(RunDirectory dir, const nlohmann::ordered_json& record, std::size_t step,
-           bool tensorboard = false);
+    RunLog(RunDirectory dir, const nlohmann::ordered_json& record, std::size_t step);
+    /// Metrics go into an event file for TensorBoard, too, from now on: after step `step`. Throws
+    /// ConfigError.
+    void begin_event_file(std::size_t step) { events_.emplace(files() / kTensorBoard, step); }
 
     [[nodiscard]] const std::filesystem::path& dir() const { return dir_.path(); }
     /// Where this run's files are: in dir(), or below it until publish() where they are to replace an older

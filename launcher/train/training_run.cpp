@@ -118,19 +118,21 @@ std::optional<SavedRun> stand_where_saved(const Communicator& comm, const Traini
 /// On rank 0, once nothing can be refused any more.
 std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const RunFacts& facts,
                                std::optional<RunDirectory> directory, const std::optional<SavedRun>& saved) {
-    return agree(comm, [&]() -> std::optional<RunLog> {
+    const std::size_t step = saved ? saved->state.at.step : 0;
+    std::optional<RunLog> log = agree(comm, [&]() -> std::optional<RunLog> {
         if (!directory) return std::nullopt;
         // Of several networks, all of what is printed has one file, which is open already.
         if (job.member.empty())
             open_output_log(job.config, job.options, directory->path(), !job.going_on.empty());
-        const bool tensorboard = job.config.run.tensorboard;
-        if (job.going_on.empty())
-            return RunLog(std::move(*directory), run_record(job.options, facts), tensorboard);
-        const std::size_t step = saved ? saved->state.at.step : 0;
+        if (job.going_on.empty()) return RunLog(std::move(*directory), run_record(job.options, facts));
         const auto record =
             run_record_going_on(read_run_record(directory->files()), job.options, facts, step);
-        return RunLog(std::move(*directory), record, step, tensorboard);
+        return RunLog(std::move(*directory), record, step);
     });
+    agree(comm, [&] {
+        if (log && job.config.run.tensorboard) log->begin_event_file(step);
+    });
+    return log;
 }
 
 /// Of a run that is not one of several. Collective.
