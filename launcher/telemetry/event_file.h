@@ -17,8 +17,8 @@ namespace lockstep {
 
 class EventFile {
   public:
-    /// A new file in `folder`, which is made, behind those of the run's earlier sessions. `step`: of a run
-    /// that goes on, after which step: TensorBoard forgets what it has of later ones. Throws ConfigError.
+    /// A new file in `folder`, which is made, behind those of the run's earlier sessions. It goes on after
+    /// step `step`: TensorBoard forgets what it has of later ones. Throws ConfigError.
     EventFile(const std::filesystem::path& folder, std::size_t step);
 
     /// Takes a line of metrics.jsonl: those of steps and epochs. Throws CheckpointError.

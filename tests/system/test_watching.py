@@ -201,7 +201,7 @@ class Telemetry(Watching):
         self.assertRegex(outcome.out, r"rank 1 on \S+ comes last: the others wait \d+\.\d+ ms longer")
 
     def test_the_csv_has_the_lines_of_the_log_also_after_resume(self):
-        # It dies between a checkpoint and the next, so that lines of lost steps are in both.
+        # Lines of steps that are lost with it are in both, since the last checkpoint is of step 15 at best.
         died = self.lockstep("train", "roads.ini", "--run.dir", "run", "--inject", "kill:rank=0,step=28", "--run.log_gradient",
                              "true")
         self.assertEqual(died.code, -signal.SIGKILL, died)
