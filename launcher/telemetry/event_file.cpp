@@ -115,7 +115,8 @@ EventFile::EventFile(const fs::path& folder, std::size_t step) {
             fmt::format("cannot write {}: {}; choose another run.dir", path_.string(), std::strerror(errno)));
     }
     write_record(event(0, field(3, std::string_view("brain.Event:2"))));
-    // SessionLog: status = 1, which is START = 1. Whatever is of later steps was lost with the session before.
+    // SessionLog: status = 1, which is START = 1. Whatever is of later steps was lost with the session
+    // before.
     write_record(event(step + 1, field(7, field(1, std::uint64_t{1}))));
 }
 
