@@ -44,7 +44,7 @@ struct Machine {
     std::string cpu, host, instruction_set, arithmetic, optimizer;
     std::size_t threads = 1;            ///< of each rank
     std::size_t ranks_per_host = 1;     ///< that computed at once when the costs were measured
-    double cache_bytes = 0.0;           ///< of the largest cache
+    double cache_bytes = 0.0;           ///< that a rank has, as far as its times show it
     LinearFit forward;                  ///< of kPassCosts
     LinearFit backward;                 ///< likewise
     LinearFit update;                   ///< of kUpdateCosts

@@ -42,8 +42,8 @@ struct OverlapMeasurement {
     StepMeasurement together;
 };
 
-/// Sets forward, backward, update and noise, by steps on single ranks. Requires cache_bytes,
-/// ranks_per_host, arithmetic and optimizer.
+/// Sets cache_bytes, forward, backward, update and noise, by steps on single ranks. Requires arithmetic and
+/// optimizer.
 void fit_computation(Machine& machine, std::span<const StepMeasurement> steps);
 /// Sets host_sum, by sums over the ranks of one host.
 void fit_host_sum(Machine& machine, std::span<const SumMeasurement> sums);

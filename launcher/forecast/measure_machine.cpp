@@ -1,11 +1,8 @@
 // All ranks of a host compute at once, as they do in training, since they share its memory's bandwidth.
 #include "launcher/forecast/measure_machine.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "comm/agreement.h"
 #include "comm/gradient_reducer.h"
@@ -40,9 +37,10 @@ const std::array kCases{Case{{64, 64, 10}, 32},           Case{{784, 100, 10}, 6
 /// What several hosts compute together; the batch is one host's.
 const std::array kCasesTogether{Case{{784, 800, 10}, 64}, Case{{1000, 1000, 1000, 10}, 64},
                                 Case{{512, 512, 512, 512, 512, 512, 10}, 128}};
-constexpr std::array kSums_values{std::size_t{1} << 8,  std::size_t{1} << 12, std::size_t{1} << 14,
-                                  std::size_t{1} << 16, std::size_t{1} << 18, std::size_t{1} << 20,
-                                  std::size_t{1} << 21, std::size_t{1} << 22, std::size_t{3} << 22};
+/// A few short messages and then long ones: buckets of gradients are long.
+constexpr std::array kSums_values{std::size_t{1} << 8,  std::size_t{1} << 14, std::size_t{1} << 16,
+                                  std::size_t{1} << 18, std::size_t{1} << 20, std::size_t{1} << 21,
+                                  std::size_t{1} << 22, std::size_t{3} << 22};
 /// The share of --seconds for each case and sum.
 constexpr double kShare = 0.25;
 constexpr std::size_t kFewestRounds = 5;
@@ -154,14 +152,6 @@ std::vector<OverlapMeasurement> measure_overlap(const Communicator& leaders, con
     return steps;
 }
 
-double largest_cache_bytes() {
-    constexpr double kUsual = 32.0 * 0x1p20;
-    for (const int level : {_SC_LEVEL4_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE}) {
-        if (const auto bytes = ::sysconf(level); bytes > 0) return static_cast<double>(bytes);
-    }
-    return kUsual;
-}
-
 struct Measured {
     Machine machine;
     std::vector<StepMeasurement> steps;
@@ -186,7 +176,6 @@ Measured measure(const Communicator& comm, const BenchInput& input) {
     machine.optimizer = input.optimizer;
     machine.threads = input.threads;
     machine.ranks_per_host = static_cast<std::size_t>(comm.max(static_cast<std::int64_t>(host.size())));
-    machine.cache_bytes = largest_cache_bytes();
     for (const Case& wanted : kCases) {
         all.steps.push_back(measure_case(comm, alone, input, wanted, machine.ranks_per_host));
     }
@@ -255,8 +244,9 @@ void print_step(const char* what, const Machine& machine, const StepMeasurement&
 
 void print_text(const Measured& all) {
     const Machine& machine = all.machine;
-    print_out("{}, {}, {}, {} thread(s), {} rank(s) a host\n", machine.cpu, machine.instruction_set,
-              machine.arithmetic, machine.threads, machine.ranks_per_host);
+    print_out("{}, {}, {}, {} thread(s), {} rank(s) a host, {:.3g} MiB of cache\n", machine.cpu,
+              machine.instruction_set, machine.arithmetic, machine.threads, machine.ranks_per_host,
+              machine.cache_bytes / 0x1p20);
     for (const StepMeasurement& step : all.steps) print_step("alone", machine, step);
     print_out("  forward ±{:.0f} %, backward ±{:.0f} %, optimizer ±{:.0f} %; from step to step ±{:.1f} %\n",
               100.0 * machine.forward.relative_error, 100.0 * machine.backward.relative_error,

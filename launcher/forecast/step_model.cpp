@@ -30,14 +30,17 @@ std::vector<double> delta_counts(const LayerWork& layer, double samples, double 
 }
 
 double far_share(const StepWork& work, const Machine& machine) {
-    const double arena = work.parameters() * sizeof(float);
-    const double state = arena * (work.moved_per_update - 3.0) / 2.0;
-    const auto here = static_cast<double>(work.at_once);
-    const auto hosts = static_cast<double>(work.ranks.hosts());
-    double bytes = here * (2.0 * arena + state);
-    if (work.sharding == Sharding::kOptimizer) bytes = here * 2.0 * arena + state / hosts;
-    if (work.sharding == Sharding::kParameters) bytes = arena + state / hosts;
-    return far_share(bytes, machine.cache_bytes);
+    double outputs = 0.0;
+    for (const LayerWork& layer : work.layers) outputs += layer.outputs;
+    const auto samples = static_cast<double>(*std::ranges::max_element(work.pieces));
+    const double activations = samples * (work.layers.front().inputs + 2.0 * outputs);
+    const double parameters = work.parameters();
+    const double state = parameters * (work.moved_per_update - 3.0) / 2.0;
+    const auto ranks = static_cast<double>(work.ranks.ranks);
+    double values = 2.0 * parameters + state;
+    if (work.sharding == Sharding::kOptimizer) values = 2.0 * parameters + state / ranks;
+    if (work.sharding == Sharding::kParameters) values = parameters + state / ranks;
+    return far_share((values + activations) * sizeof(float), machine.cache_bytes);
 }
 
 namespace {

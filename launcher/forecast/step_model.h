@@ -51,7 +51,8 @@ std::vector<double> forward_counts(const LayerWork& layer, double samples, doubl
 /// `written`: how often the layer's gradient is written to memory, once for each node of the leaf tree.
 std::vector<double> gradient_counts(const LayerWork& layer, double samples, double written, double far);
 std::vector<double> delta_counts(const LayerWork& layer, double samples, double far);
-/// The share of what a step uses on a host, weights, gradients and optimizer's state, that is far.
+/// The share of what a step uses on a rank, activations, weights, gradients and the optimizer's state, that
+/// is far.
 double far_share(const StepWork& work, const Machine& machine);
 
 /// Bytes that a host sends of a bucket of `values`, the messages that come one after the other, and what they
