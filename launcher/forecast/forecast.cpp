@@ -21,13 +21,20 @@ constexpr double kAssumedError = 0.2;
 
 Figure assumed(double value) { return {value, kAssumedError * value}; }
 
-/// The network of the flags; how far it hides is taken from the one that was measured, if any.
-NetworkCosts assumed_network(const ForecastInput& input, const std::optional<NetworkCosts>& measured) {
+/// The network of the flags. How far it hides is taken from the one that was measured, if any; what it brings
+/// is added up as fast as within a host, one value for every eight bytes that are sent.
+NetworkCosts assumed_network(const ForecastInput& input, const Machine& machine) {
     NetworkCosts network;
-    network.seconds_per_byte = assumed(8e-9 / *input.gbits);
+    double byte = 8e-9 / *input.gbits;
+    if (machine.host_sum) {
+        const double near = machine.host_sum->costs[1].value / 8.0;
+        byte += near;
+        network.far_seconds_per_byte = assumed(std::max(0.0, machine.host_sum->costs[2].value / 8.0 - near));
+    }
+    network.seconds_per_byte = assumed(byte);
     network.latency_seconds = assumed(1e-6 * input.latency_us.value_or(kAssumedLatency_us));
     network.overhead_seconds = assumed(kAssumedOverhead_seconds);
-    network.hidden_rate = measured ? measured->hidden_rate : Figure{1.0, kAssumedError};
+    network.hidden_rate = machine.network ? machine.network->hidden_rate : Figure{1.0, kAssumedError};
     network.assumed = true;
     return network;
 }
@@ -55,7 +62,7 @@ std::vector<Doubt> doubts(const Machine& machine) {
     if (!machine.network) return all;
     for (Figure NetworkCosts::*cost :
          {&NetworkCosts::latency_seconds, &NetworkCosts::overhead_seconds, &NetworkCosts::seconds_per_byte,
-          &NetworkCosts::long_message_seconds, &NetworkCosts::slowdown}) {
+          &NetworkCosts::far_seconds_per_byte, &NetworkCosts::slowdown}) {
         all.emplace_back([cost](Machine& m, double direction) {
             Figure& figure = (*m.network).*cost;
             figure.value = std::max(0.0, figure.value + direction * figure.error);
@@ -69,7 +76,7 @@ std::vector<Doubt> doubts(const Machine& machine) {
         NetworkCosts& network = *m.network;
         const double factor = std::exp(direction * network.relative_error);
         for (Figure* cost : {&network.latency_seconds, &network.overhead_seconds, &network.seconds_per_byte,
-                             &network.long_message_seconds}) {
+                             &network.far_seconds_per_byte}) {
             cost->value *= factor;
         }
     });
@@ -113,7 +120,7 @@ Machine machine_for(const ForecastInput& input, const Config& config, std::size_
     if (input.latency_us && !input.gbits) {
         throw ConfigError("--latency_us: is that of the network of --gbits, which is not given");
     }
-    if (input.gbits) machine.network = assumed_network(input, machine.network);
+    if (input.gbits) machine.network = assumed_network(input, machine);
     const std::size_t per_host = input.ranks_per_host == 0 ? machine.ranks_per_host : input.ranks_per_host;
     if (ranks > per_host && !machine.network) {
         throw ConfigError(fmt::format(

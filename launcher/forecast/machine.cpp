@@ -34,7 +34,7 @@ Json to_json(const NetworkCosts& network) {
             {"latency", to_json(network.latency_seconds)},
             {"overhead", to_json(network.overhead_seconds)},
             {"byte", to_json(network.seconds_per_byte)},
-            {"long_message", to_json(network.long_message_seconds)},
+            {"far_byte", to_json(network.far_seconds_per_byte)},
             {"hidden_rate", to_json(network.hidden_rate)},
             {"slowdown", to_json(network.slowdown)}};
 }
@@ -98,18 +98,13 @@ NetworkCosts read_network(const Reader& json) {
     return {.latency_seconds = json.figure("latency"),
             .overhead_seconds = json.figure("overhead"),
             .seconds_per_byte = json.figure("byte"),
-            .long_message_seconds = json.figure("long_message"),
+            .far_seconds_per_byte = json.figure("far_byte"),
             .relative_error = json.number("relative_error"),
             .hidden_rate = json.figure("hidden_rate"),
             .slowdown = json.figure("slowdown")};
 }
 
 }  // namespace
-
-double NetworkCosts::message(double bytes) const {
-    return latency_seconds.value + 2.0 * overhead_seconds.value + bytes * seconds_per_byte.value +
-           (bytes > kLongMessage_bytes ? long_message_seconds.value : 0.0);
-}
 
 double far_share(double bytes, double cache_bytes) {
     return bytes <= cache_bytes ? 0.0 : 1.0 - cache_bytes / bytes;

@@ -27,7 +27,7 @@ struct NetworkCosts {
     Figure latency_seconds;       ///< L
     Figure overhead_seconds;      ///< o: of a message on the CPU, at either end
     Figure seconds_per_byte;      ///< G: of a host's link
-    Figure long_message_seconds;  ///< more for one above kLongMessage_bytes, which asks before it is sent
+    Figure far_seconds_per_byte;  ///< more for one of a sum that the caches do not hold
     double relative_error = 0.0;  ///< of times worked out by these
     /// The speed of transfers while the CPU computes, relative to when it waits for them.
     Figure hidden_rate{1.0, 0.0};
@@ -35,10 +35,9 @@ struct NetworkCosts {
     Figure slowdown;
     bool assumed = false;  ///< not measured
 
-    /// Seconds of a message that both ends wait for.
-    [[nodiscard]] double message(double bytes) const;
+    /// Seconds of a message that both ends wait for, but for its bytes: L + 2 o.
+    [[nodiscard]] double message() const { return latency_seconds.value + 2.0 * overhead_seconds.value; }
 };
-inline constexpr double kLongMessage_bytes = 65536.0;
 
 struct Machine {
     std::string cpu, host, instruction_set, arithmetic, optimizer;

@@ -102,22 +102,14 @@ void fit_host_sum(Machine& machine, std::span<const SumMeasurement> sums) {
 
 namespace {
 
-/// Steps, bytes and long messages of a sum over hosts.
-std::vector<double> network_counts(const SumMeasurement& sum) {
+/// Steps, bytes and bytes that are far, of a sum over hosts.
+std::vector<double> network_counts(const SumMeasurement& sum, const Machine& machine) {
     const LeafPartition partition = partition_leaves(sum.ranks, sum.ranks);
+    const bool halving = choose_algorithm(partition) == TreeAlgorithm::kHalving;
     const auto hosts = static_cast<double>(sum.ranks);
-    const auto bytes = static_cast<double>(sum.values) * sizeof(float);
+    const double bytes = static_cast<double>(sum.values) * sizeof(float);
     const double sent = 2.0 * (hosts - 1.0) / hosts * bytes;
-    if (choose_algorithm(partition) == TreeAlgorithm::kDirect) {
-        return {2.0, sent, bytes / hosts > kLongMessage_bytes ? 2.0 : 0.0};
-    }
-    double steps = 0.0;
-    double long_ones = 0.0;
-    for (double rest = 2.0; rest <= hosts; rest *= 2.0) {
-        steps += 2.0;
-        if (bytes / rest > kLongMessage_bytes) long_ones += 2.0;
-    }
-    return {steps, sent, long_ones};
+    return {halving ? 2.0 * std::log2(hosts) : 2.0, sent, sent * far_share(bytes, machine.cache_bytes)};
 }
 
 /// The machine with the computation of one network as it was measured, so that what is left is the network's.
@@ -178,12 +170,13 @@ void fit_overlap(Machine& machine, std::span<const OverlapMeasurement> steps) {
 void fit_network(Machine& machine, const MessageMeasurement& messages, std::span<const SumMeasurement> sums,
                  std::span<const OverlapMeasurement> steps) {
     std::vector<Observation> observations;
-    for (const SumMeasurement& sum : sums) observations.push_back({network_counts(sum), sum.seconds});
+    for (const SumMeasurement& sum : sums)
+        observations.push_back({network_counts(sum, machine), sum.seconds});
     const LinearFit fit = fit_costs(observations);
     NetworkCosts network;
     network.relative_error = fit.relative_error;
     network.seconds_per_byte = fit.costs[1];
-    network.long_message_seconds = fit.costs[2];
+    network.far_seconds_per_byte = fit.costs[2];
     // A step of the sums is L + 2 o. Of short messages' way alone o is the part that the next one waits for.
     const double step = fit.costs[0].value > 0.0 ? fit.costs[0].value : messages.there_and_back / 2.0;
     network.overhead_seconds.value = std::min(messages.each_of_many, step / 2.0);

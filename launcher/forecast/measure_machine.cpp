@@ -259,10 +259,11 @@ void print_text(const Measured& all) {
     if (!machine.network) return;
     const NetworkCosts& network = *machine.network;
     print_out(
-        "between hosts: latency {:.1f} us, overhead {:.1f} us, {:.2f} Gbit/s, a long message {:.1f} us more, "
+        "between hosts: latency {:.1f} us, overhead {:.1f} us, {:.2f} Gbit/s, {:.2f} beyond the caches, "
         "±{:.0f} %\n  while computing: at {:.2f} of that rate, and computing takes {:.0f} % longer\n",
         1e6 * network.latency_seconds.value, 1e6 * network.overhead_seconds.value,
-        8e-9 / network.seconds_per_byte.value, 1e6 * network.long_message_seconds.value,
+        8e-9 / network.seconds_per_byte.value,
+        8e-9 / (network.seconds_per_byte.value + network.far_seconds_per_byte.value),
         100.0 * network.relative_error, network.hidden_rate.value, 100.0 * network.slowdown.value);
     for (const OverlapMeasurement& step : all.overlap) print_step("hosts", machine, step.together);
 }

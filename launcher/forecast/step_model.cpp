@@ -74,14 +74,14 @@ BucketTraffic scatter_traffic(const StepWork& work, const NetworkCosts& network,
         for (double rest = 2.0; rest <= hosts; rest *= 2.0) {
             const double bytes = values / rest * bytes_of_value(work, leaves * rest / 2.0);
             traffic.bytes += bytes;
-            traffic.latency += network.message(bytes) - bytes * network.seconds_per_byte.value;
+            traffic.latency += network.message();
         }
         return traffic;
     }
     const double each = values / hosts * bytes_of_value(work, leaves);
     const auto sums = static_cast<double>(work.most_sums);
     traffic.bytes = sums * (hosts - 1.0) * each;
-    traffic.latency = network.message(each) - each * network.seconds_per_byte.value;
+    traffic.latency = network.message();
     // A rank sends (H - 1) k messages and receives those of all other nodes; one is in the latency.
     const double messages = (sums - 1.0) * (hosts - 1.0) + static_cast<double>(work.sums) + hosts - 2.0;
     traffic.overhead = std::max(0.0, messages - 2.0) * network.overhead_seconds.value;
@@ -98,13 +98,11 @@ BucketTraffic spread_traffic(const StepWork& work, const NetworkCosts& network, 
     traffic.bytes = (hosts - 1.0) / hosts * values * each;
     if (work.halving) {
         for (double rest = 2.0; rest <= hosts; rest *= 2.0) {
-            const double bytes = values / rest * each;
-            traffic.latency += network.message(bytes) - bytes * network.seconds_per_byte.value;
+            traffic.latency += network.message();
         }
         return traffic;
     }
-    const double bytes = values / hosts * each;
-    traffic.latency = network.message(bytes) - bytes * network.seconds_per_byte.value;
+    traffic.latency = network.message();
     traffic.overhead = std::max(0.0, 2.0 * (hosts - 2.0)) * network.overhead_seconds.value;
     return traffic;
 }
@@ -146,11 +144,15 @@ class Walk {
 
     void compute(double StepForecast::*phase, double seconds) { result_.*phase += clock_.compute(seconds); }
 
-    std::size_t post(const BucketTraffic& traffic) {
+    /// `values`: of the bucket.
+    std::size_t post(const BucketTraffic& traffic, double values) {
         result_.bytes += traffic.bytes;
         result_.latency += traffic.latency;
         compute(&StepForecast::between_hosts, traffic.overhead);
-        return clock_.post(traffic.bytes * machine_.network->seconds_per_byte.value, traffic.latency);
+        const double far = far_share(values * sizeof(float), machine_.cache_bytes);
+        return clock_.post(traffic.bytes * (machine_.network->seconds_per_byte.value +
+                                            far * machine_.network->far_seconds_per_byte.value),
+                           traffic.latency);
     }
 
     /// A bucket's parameters are asked of the other hosts, and are here.
@@ -159,9 +161,9 @@ class Walk {
         BucketTraffic traffic;
         const auto hosts = static_cast<double>(work_.ranks.hosts());
         traffic.bytes = (hosts - 1.0) / hosts * values(bucket) * sizeof(float);
-        traffic.latency = machine_.network->message(0.0);
+        traffic.latency = machine_.network->message();
         traffic.overhead = 2.0 * (hosts - 2.0) * machine_.network->overhead_seconds.value;
-        gathers_[bucket] = post(traffic);
+        gathers_[bucket] = post(traffic, values(bucket));
     }
     void read(std::size_t bucket, std::optional<std::size_t> next) {
         if (!gathers()) return;
@@ -185,7 +187,7 @@ class Walk {
     /// With sharding a step's loss is known to be finite before its parameters change.
     void wait_for_metrics() {
         const double steps = 2.0 * std::ceil(std::log2(static_cast<double>(work_.ranks.hosts())));
-        result_.between_hosts += clock_.wait(clock_.post(0.0, steps * machine_.network->message(0.0)));
+        result_.between_hosts += clock_.wait(clock_.post(0.0, steps * machine_.network->message()));
     }
 
     void backward() {
@@ -248,7 +250,7 @@ class Walk {
                 traffic.latency += spread.latency;
                 traffic.overhead += spread.overhead;
             }
-            sums_[bucket] = post(traffic);
+            sums_[bucket] = post(traffic, values(bucket));
         }
         // The owners update as the sums arrive.
         if (sharded()) {
