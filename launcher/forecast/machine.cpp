@@ -146,7 +146,7 @@ Machine read_machine(const std::filesystem::path& path) {
     }
     const Reader reader(json, path, "");
     if (reader.text("format") != kFormat) {
-        throw ConfigError(fmt::format("--machine {}: its format is \"{}\", but this program reads \"{}\"",
+        throw ConfigError(fmt::format(R"(--machine {}: its format is "{}", but this program reads "{}")",
                                       path.string(), reader.text("format"), kFormat));
     }
     Machine machine{.cpu = reader.text("cpu"),

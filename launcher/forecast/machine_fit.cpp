@@ -17,7 +17,7 @@ StepWork measured_work(const StepMeasurement& step, const Machine& machine) {
     config.training.global_batch = step.batch;
     config.optimizer = {.name = machine.optimizer, .momentum = 0.9F};
     const BatchPlan plan(step.batch, step.batch, 32, 1);
-    StepWork work = step_work(config, network, plan, {step.ranks, 1});
+    StepWork work = step_work(config, network, plan, {step.ranks, step.per_host});
     work.at_once = step.at_once;
     return work;
 }
@@ -89,13 +89,20 @@ void fit_computation(Machine& machine, std::span<const StepMeasurement> steps) {
     machine.noise = spread_of(noise).median;
 }
 
-void fit_host_sum(Machine& machine, std::span<const SumMeasurement> sums) {
+void fit_host_sum(Machine& machine, std::span<const OverlapMeasurement> steps) {
+    // Less than this no clock tells apart.
+    constexpr double kLeast_seconds = 1e-7;
+    const auto seconds = [](const StepMeasurement& step) {
+        return step.forward + step.backward + step.communication_exposed + step.optimizer;
+    };
     std::vector<Observation> observations;
-    for (const SumMeasurement& sum : sums) {
-        const auto values = static_cast<double>(sum.values);
-        const double far =
-            far_share(values * sizeof(float) * static_cast<double>(sum.ranks), machine.cache_bytes);
-        observations.push_back({{1.0, values * (1.0 - far), values * far}, sum.seconds});
+    for (const OverlapMeasurement& step : steps) {
+        const StepWork work = measured_work(step.together, machine);
+        const double far = far_share(work, machine);
+        const double more = seconds(step.together) - seconds(step.alone);
+        observations.push_back({{static_cast<double>(work.buckets.size()), work.parameters() * (1.0 - far),
+                                 work.parameters() * far},
+                                std::max(more, kLeast_seconds)});
     }
     machine.host_sum = fit_costs(observations);
 }
@@ -158,7 +165,8 @@ void fit_overlap(Machine& machine, std::span<const OverlapMeasurement> steps) {
             if (squares >= least) continue;
             least = squares;
             // No nearer than the grid is fine, or the times are apart.
-            const double error = std::max(1.0 / kParts, std::sqrt(squares / (2.0 * steps.size())));
+            const double error =
+                std::max(1.0 / kParts, std::sqrt(squares / (2.0 * static_cast<double>(steps.size()))));
             machine.network->hidden_rate = {rate, error * rate};
             machine.network->slowdown = {slowdown, error * slowdown};
         }

@@ -14,8 +14,9 @@ namespace lockstep {
 struct StepMeasurement {
     std::vector<std::size_t> layers;  ///< inputs, then the units of each
     std::size_t batch = 0;            ///< samples of all ranks
-    std::size_t ranks = 1;            ///< each on a host of its own
-    std::size_t at_once = 1;          ///< ranks of a host that each made such a measurement
+    std::size_t ranks = 1;
+    std::size_t per_host = 1;  ///< of them
+    std::size_t at_once = 1;   ///< ranks of a host that each made such a measurement
     double forward = 0.0;
     double backward = 0.0;
     double communication_exposed = 0.0;
@@ -36,7 +37,7 @@ struct MessageMeasurement {
     double each_of_many = 0.0;  ///< of those sent without waiting for the ones before
 };
 
-/// A step on several hosts, and the share of one of them by itself: of the same network, the batch divided.
+/// A step on several ranks, and the share of one of them by itself: of the same network, the batch divided.
 struct OverlapMeasurement {
     StepMeasurement alone;
     StepMeasurement together;
@@ -45,8 +46,9 @@ struct OverlapMeasurement {
 /// Sets cache_bytes, forward, backward, update and noise, by steps on single ranks. Requires arithmetic and
 /// optimizer.
 void fit_computation(Machine& machine, std::span<const StepMeasurement> steps);
-/// Sets host_sum, by sums over the ranks of one host.
-void fit_host_sum(Machine& machine, std::span<const SumMeasurement> sums);
+/// Sets host_sum, by what a step takes longer on the ranks of one host together: the sums, reading what
+/// others' caches hold, and waiting for each other. Requires the costs of computation.
+void fit_host_sum(Machine& machine, std::span<const OverlapMeasurement> steps);
 /// Sets the network, by sums over ranks that are each on a host of its own, and steps on them where there are
 /// any. Requires the costs of computation.
 void fit_network(Machine& machine, const MessageMeasurement& messages, std::span<const SumMeasurement> sums,

@@ -41,6 +41,11 @@ const std::array kCasesTogether{Case{{784, 800, 10}, 64}, Case{{1000, 1000, 1000
 constexpr std::array kSums_values{std::size_t{1} << 8,  std::size_t{1} << 14, std::size_t{1} << 16,
                                   std::size_t{1} << 18, std::size_t{1} << 20, std::size_t{1} << 21,
                                   std::size_t{1} << 22, std::size_t{3} << 22};
+/// What the ranks of a host compute together; the batch is one rank's, and small, so that what they do for
+/// each other shows.
+const std::array kCasesOfHost{Case{{64, 64, 10}, 32},           Case{{256, 256, 256, 256, 256, 10}, 32},
+                              Case{{784, 800, 10}, 32},         Case{{1000, 1000, 1000, 10}, 32},
+                              Case{{2000, 2000, 2000, 10}, 32}, Case{{4000, 4000, 10}, 32}};
 /// The share of --seconds for each case and sum.
 constexpr double kShare = 0.25;
 constexpr std::size_t kFewestRounds = 5;
@@ -141,13 +146,17 @@ MessageMeasurement measure_messages(const Communicator& comm) {
     return {median(back), std::max(each, 0.0)};
 }
 
-std::vector<OverlapMeasurement> measure_overlap(const Communicator& leaders, const Communicator& alone,
-                                                const BenchInput& input) {
+/// Cases on `ranks` and, just before, on each of them alone.
+template <std::size_t n>
+std::vector<OverlapMeasurement> measure_together(const Communicator& all, const Communicator& ranks,
+                                                 const Communicator& alone, const BenchInput& input,
+                                                 const std::array<Case, n>& cases, std::size_t per_host) {
     std::vector<OverlapMeasurement> steps;
-    for (const Case& wanted : kCasesTogether) {
+    for (const Case& wanted : cases) {
         OverlapMeasurement& step = steps.emplace_back();
-        step.alone = measure_case(leaders, alone, input, wanted, 1);
-        step.together = measure_case(leaders, leaders, input, wanted, 1);
+        step.alone = measure_case(all, alone, input, wanted, per_host);
+        step.together = measure_case(all, ranks, input, wanted, per_host);
+        step.together.per_host = per_host;
     }
     return steps;
 }
@@ -155,7 +164,7 @@ std::vector<OverlapMeasurement> measure_overlap(const Communicator& leaders, con
 struct Measured {
     Machine machine;
     std::vector<StepMeasurement> steps;
-    std::vector<SumMeasurement> within_host;
+    std::vector<OverlapMeasurement> within_host;
     std::vector<SumMeasurement> between_hosts;
     MessageMeasurement messages;
     std::vector<OverlapMeasurement> overlap;
@@ -181,13 +190,13 @@ Measured measure(const Communicator& comm, const BenchInput& input) {
     }
     fit_computation(machine, all.steps);
     if (comm.min(static_cast<std::int64_t>(host.size())) > 1) {
-        all.within_host = measure_sums(host, input.seconds);
+        all.within_host = measure_together(comm, host, alone, input, kCasesOfHost, host.size());
         fit_host_sum(machine, all.within_host);
     }
     if (hosts > 1 && leads) {
         all.messages = measure_messages(leaders);
         all.between_hosts = measure_sums(leaders, input.seconds);
-        all.overlap = measure_overlap(leaders, alone, input);
+        all.overlap = measure_together(leaders, leaders, alone, input, kCasesTogether, 1);
         if (comm.rank() == 0) fit_network(machine, all.messages, all.between_hosts, all.overlap);
     }
     comm.barrier();
@@ -197,15 +206,11 @@ Measured measure(const Communicator& comm, const BenchInput& input) {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const StepMeasurement& step) {
-    return {{"layers", step.layers},
-            {"batch", step.batch},
-            {"ranks", step.ranks},
-            {"at_once", step.at_once},
-            {"forward", step.forward},
-            {"backward", step.backward},
-            {"communication_exposed", step.communication_exposed},
-            {"optimizer", step.optimizer},
-            {"noise", step.noise}};
+    return {{"layers", step.layers},       {"batch", step.batch},
+            {"ranks", step.ranks},         {"per_host", step.per_host},
+            {"at_once", step.at_once},     {"forward", step.forward},
+            {"backward", step.backward},   {"communication_exposed", step.communication_exposed},
+            {"optimizer", step.optimizer}, {"noise", step.noise}};
 }
 
 Json to_json(const std::vector<SumMeasurement>& sums) {
@@ -216,21 +221,25 @@ Json to_json(const std::vector<SumMeasurement>& sums) {
     return json;
 }
 
+Json to_json(const std::vector<OverlapMeasurement>& steps) {
+    Json json = Json::array();
+    for (const OverlapMeasurement& step : steps) {
+        json.push_back({{"alone", to_json(step.alone)}, {"together", to_json(step.together)}});
+    }
+    return json;
+}
+
 /// What the costs were found from, for whoever wants to find them otherwise.
 Json to_json(const Measured& all) {
     Json steps = Json::array();
     for (const StepMeasurement& step : all.steps) steps.push_back(to_json(step));
-    Json overlap = Json::array();
-    for (const OverlapMeasurement& step : all.overlap) {
-        overlap.push_back({{"alone", to_json(step.alone)}, {"together", to_json(step.together)}});
-    }
     Json json = to_json(all.machine);
     json["measured"] = {{"steps", steps},
                         {"within_host", to_json(all.within_host)},
                         {"between_hosts", to_json(all.between_hosts)},
                         {"there_and_back", all.messages.there_and_back},
                         {"each_of_many", all.messages.each_of_many},
-                        {"overlap", overlap}};
+                        {"overlap", to_json(all.overlap)}};
     return json;
 }
 
@@ -252,10 +261,12 @@ void print_text(const Measured& all) {
               100.0 * machine.forward.relative_error, 100.0 * machine.backward.relative_error,
               100.0 * machine.update.relative_error, 100.0 * machine.noise);
     if (machine.host_sum) {
-        print_out("within a host: {:.2f} us a sum, {:.3f} ns a value ({:.3f} beyond the caches), ±{:.0f} %\n",
-                  1e6 * machine.host_sum->costs[0].value, 1e9 * machine.host_sum->costs[1].value,
-                  1e9 * machine.host_sum->costs[2].value, 100.0 * machine.host_sum->relative_error);
+        print_out(
+            "within a host: {:.2f} us a bucket, {:.3f} ns a value ({:.3f} beyond the caches), ±{:.0f} %\n",
+            1e6 * machine.host_sum->costs[0].value, 1e9 * machine.host_sum->costs[1].value,
+            1e9 * machine.host_sum->costs[2].value, 100.0 * machine.host_sum->relative_error);
     }
+    for (const OverlapMeasurement& step : all.within_host) print_step("host", machine, step.together);
     if (!machine.network) return;
     const NetworkCosts& network = *machine.network;
     print_out(

@@ -122,9 +122,9 @@ class Walk {
           gathers_(work.buckets.size()) {}
 
     StepForecast run() {
-        for (std::size_t piece = 0; piece < work_.pieces.size(); ++piece) {
-            samples_ = static_cast<double>(work_.pieces[piece]);
-            last_ = piece + 1 == work_.pieces.size();
+        for (const std::size_t& piece : work_.pieces) {
+            samples_ = static_cast<double>(piece);
+            last_ = &piece == &work_.pieces.back();
             forward();
             if (last_ && sharded() && over_hosts()) wait_for_metrics();
             backward();
@@ -235,12 +235,9 @@ class Walk {
     void sum(std::size_t bucket) {
         if (!last_) return;
         if (work_.ranks.per_host > 1 && work_.ranks.ranks > 1) {
-            const double far =
-                far_share(values(bucket) * sizeof(float) * static_cast<double>(work_.ranks.per_host),
-                          machine_.cache_bytes);
             compute(&StepForecast::within_host,
                     machine_.host_sum->seconds(
-                        std::array{1.0, values(bucket) * (1.0 - far), values(bucket) * far}));
+                        std::array{1.0, values(bucket) * (1.0 - far_), values(bucket) * far_}));
         }
         if (over_hosts()) {
             BucketTraffic traffic = scatter_traffic(work_, *machine_.network, values(bucket));

@@ -15,7 +15,7 @@ using namespace lockstep;
 
 namespace {
 
-LinearFit costs(std::vector<double> values) {
+LinearFit costs(const std::vector<double>& values) {
     LinearFit fit;
     for (const double value : values) fit.costs.push_back({value, 0.1 * value});
     fit.relative_error = 0.05;
