@@ -64,24 +64,30 @@ def label(line):
 
 
 def draw(pyplot, chosen, found):
-    figure, axes = pyplot.subplots(figsize=(8, 5.5), layout="constrained")
+    figure, (axes, efficiency) = pyplot.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
     for line in found["curve"]:
         points = line["points"]
         ranks = [point["ranks"] for point in points]
         one = points[0]["samples_per_second"]
         speed_up = {end: [point["global_batch"] / point[end] / one for point in points]
                     for end in ("step_seconds", "step_seconds_low", "step_seconds_high")}
-        (drawn,) = axes.plot(ranks, speed_up["step_seconds"], marker="o", markersize=3, label=label(line))
-        axes.fill_between(ranks, speed_up["step_seconds_high"], speed_up["step_seconds_low"], alpha=0.15,
-                          color=drawn.get_color(), linewidth=0)
+        for panel, divisors in ((axes, [1] * len(ranks)), (efficiency, ranks)):
+            expected, high, low = ([value / divisor for value, divisor in zip(values, divisors, strict=True)]
+                                   for values in speed_up.values())
+            (drawn,) = panel.plot(ranks, expected, marker="o", markersize=3, label=label(line))
+            panel.fill_between(ranks, low, high, alpha=0.12, color=drawn.get_color(), linewidth=0)
     axes.plot(ranks, ranks, color="grey", linestyle="--", linewidth=1, label="ideal")
-    axes.set(xscale="log", yscale="log", xlabel="ranks", ylabel="speed-up of samples a second over one rank",
-             title=f"{chosen.config.name}: {found['scaling']} scaling, forecast for\n{found['cpu']}, "
-                   f"{found['ranks_per_host']} ranks a host")
-    axes.set_xticks(ranks[::2], [str(number) for number in ranks[::2]])
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
+    axes.set(yscale="log", ylabel="speed-up of samples a second over one rank")
+    efficiency.set(ylabel="efficiency: speed-up by ranks", ylim=(0, None))
+    efficiency.axhline(1, color="grey", linestyle="--", linewidth=1)
+    for panel in (axes, efficiency):
+        panel.set(xscale="log", xlabel="ranks")
+        panel.set_xticks(ranks[::2], [str(number) for number in ranks[::2]])
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
     axes.legend(title="the band holds nine times in ten", fontsize="small")
+    figure.suptitle(f"{chosen.config.name}: {found['scaling']} scaling, forecast for {found['cpu']}, "
+                    f"{found['ranks_per_host']} rank(s) a host")
     figure.savefig(chosen.out, dpi=150)
 
 

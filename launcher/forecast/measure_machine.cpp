@@ -23,17 +23,23 @@ namespace lockstep {
 namespace {
 
 /// What is computed by a rank on its own: networks that stay in the caches and ones that do not, of few
-/// samples and of many.
+/// samples and of many. In this list and those below the shortest steps come first.
 struct Case {
     std::vector<std::size_t> layers;
     std::size_t batch;
 };
-const std::array kCases{Case{{64, 64, 10}, 32},           Case{{784, 100, 10}, 64},
-                        Case{{784, 800, 10}, 32},         Case{{784, 800, 10}, 128},
-                        Case{{784, 800, 10}, 512},        Case{{256, 256, 256, 256, 256, 10}, 128},
-                        Case{{1000, 1000, 1000, 10}, 64}, Case{{1000, 1000, 1000, 10}, 256},
-                        Case{{2000, 2000, 2000, 10}, 32}, Case{{2000, 2000, 2000, 10}, 128},
-                        Case{{4000, 4000, 10}, 32},       Case{{4000, 4000, 10}, 128}};
+const std::array kCases{Case{{64, 64, 10}, 32},
+                        Case{{784, 100, 10}, 64},
+                        Case{{784, 800, 10}, 32},
+                        Case{{256, 256, 256, 256, 256, 10}, 128},
+                        Case{{784, 800, 10}, 128},
+                        Case{{1000, 1000, 1000, 10}, 64},
+                        Case{{784, 800, 10}, 512},
+                        Case{{2000, 2000, 2000, 10}, 32},
+                        Case{{1000, 1000, 1000, 10}, 256},
+                        Case{{4000, 4000, 10}, 32},
+                        Case{{2000, 2000, 2000, 10}, 128},
+                        Case{{4000, 4000, 10}, 128}};
 /// What several hosts compute together; the batch is one host's.
 const std::array kCasesTogether{Case{{784, 800, 10}, 64}, Case{{1000, 1000, 1000, 10}, 64},
                                 Case{{512, 512, 512, 512, 512, 512, 10}, 128}};
@@ -46,6 +52,8 @@ constexpr std::array kSums_values{std::size_t{1} << 8,  std::size_t{1} << 14, st
 const std::array kCasesOfHost{Case{{64, 64, 10}, 32},           Case{{256, 256, 256, 256, 256, 10}, 32},
                               Case{{784, 800, 10}, 32},         Case{{1000, 1000, 1000, 10}, 32},
                               Case{{2000, 2000, 2000, 10}, 32}, Case{{4000, 4000, 10}, 32}};
+/// Where a case took so many times --seconds, whatever its few steps were, the longer ones are left out.
+constexpr double kLongest = 50.0;
 /// The share of --seconds for each case and sum.
 constexpr double kShare = 0.25;
 constexpr std::size_t kFewestRounds = 5;
@@ -146,6 +154,11 @@ MessageMeasurement measure_messages(const Communicator& comm) {
     return {median(back), std::max(each, 0.0)};
 }
 
+/// Whether what began with `watch` took too long for longer ones to follow, on any rank.
+bool too_long(const Communicator& comm, const Stopwatch& watch, const BenchInput& input) {
+    return comm.max(watch.seconds()) > kLongest * input.seconds;
+}
+
 /// Cases on `ranks` and, just before, on each of them alone.
 template <std::size_t n>
 std::vector<OverlapMeasurement> measure_together(const Communicator& all, const Communicator& ranks,
@@ -153,10 +166,12 @@ std::vector<OverlapMeasurement> measure_together(const Communicator& all, const 
                                                  const std::array<Case, n>& cases, std::size_t per_host) {
     std::vector<OverlapMeasurement> steps;
     for (const Case& wanted : cases) {
+        const Stopwatch watch;
         OverlapMeasurement& step = steps.emplace_back();
         step.alone = measure_case(all, alone, input, wanted, per_host);
         step.together = measure_case(all, ranks, input, wanted, per_host);
         step.together.per_host = per_host;
+        if (too_long(all, watch, input)) break;
     }
     return steps;
 }
@@ -186,7 +201,9 @@ Measured measure(const Communicator& comm, const BenchInput& input) {
     machine.threads = input.threads;
     machine.ranks_per_host = static_cast<std::size_t>(comm.max(static_cast<std::int64_t>(host.size())));
     for (const Case& wanted : kCases) {
+        const Stopwatch watch;
         all.steps.push_back(measure_case(comm, alone, input, wanted, machine.ranks_per_host));
+        if (too_long(comm, watch, input)) break;
     }
     fit_computation(machine, all.steps);
     if (comm.min(static_cast<std::int64_t>(host.size())) > 1) {
