@@ -174,13 +174,11 @@ class Walk {
 
     void forward() {
         std::ranges::fill(gathers_, std::nullopt);
-        for (std::size_t l = 0; l < work_.layers.size(); ++l) {
-            const std::size_t bucket = work_.layers[l].bucket;
-            if (work_.layers[l].weights > 0.0) {
-                read(bucket, bucket > 0 ? std::optional(bucket - 1) : std::nullopt);
+        for (const LayerWork& layer : work_.layers) {
+            if (layer.weights > 0.0) {
+                read(layer.bucket, layer.bucket > 0 ? std::optional(layer.bucket - 1) : std::nullopt);
             }
-            compute(&StepForecast::forward,
-                    machine_.forward.seconds(forward_counts(work_.layers[l], samples_, far_)));
+            compute(&StepForecast::forward, machine_.forward.seconds(forward_counts(layer, samples_, far_)));
         }
     }
 
