@@ -17,6 +17,7 @@
 #include "launcher/options/options.h"
 #include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
+#include "launcher/several/sweep_grid.h"
 
 namespace lockstep {
 
@@ -38,7 +39,8 @@ struct CommandInput {
     Combination combination = Combination::kAverage;  ///< --combine
     std::filesystem::path out;                        ///< --out FILE
     std::string set = "test";                         ///< --set train|validation|test
-    std::string format;                               ///< --format safetensors|npz
+    std::string format;                               ///< --format safetensors|npz|onnx
+    std::filesystem::path network_of;                 ///< --config CONFIG of `import`
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     ForecastInput forecast;                           ///< of `plan`: how long it will take
     bool layers = false;                              ///< --layers
@@ -46,6 +48,7 @@ struct CommandInput {
     std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
+    SweepInput sweep;                                               ///< of `sweep`, likewise
     VerifyInput verify;                                             ///< of `verify`, likewise
     ReplayInput replay;                                             ///< of `replay`, likewise
     bool ledger_only = false;                                       ///< --ledger_only
@@ -54,7 +57,7 @@ struct CommandInput {
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
     // Of a run that goes on, by `resume`:
     std::vector<std::string> allowed_before;  ///< what earlier sessions allowed and none now changes
-    std::string subcommand;                   ///< "train", "crossval", "bag"
+    std::string subcommand;                   ///< "train", "crossval", "bag", "sweep"
     std::string start_digest;                 ///< of the model that it started from; empty: from none
     std::filesystem::path going_on;           ///< its directory; empty: a new run
 
@@ -72,6 +75,7 @@ int command_resume(Communicator& communicator, const CommandInput& input);
 ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);
+int command_sweep(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);
 int command_predict(Communicator& communicator, const CommandInput& input);
 int command_bench(Communicator& communicator, const CommandInput& input);
@@ -90,5 +94,6 @@ inline constexpr int kModelsDiffer = 1;
 int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
+int command_import(const CommandInput& input);
 
 }  // namespace lockstep

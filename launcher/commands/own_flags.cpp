@@ -94,6 +94,13 @@ void set_bench_flag(BenchInput& bench, const std::string& name, const std::strin
     if (name == "peak") bench.peak = true;
 }
 
+void set_sweep_flag(SweepInput& sweep, const std::string& name, const std::string& value) {
+    constexpr std::size_t kMost = std::size_t{1} << 20;
+    if (name == "grid") sweep.grid.push_back(value);
+    if (name == "random") sweep.random = positive<std::size_t>(name, value, kMost);
+    if (name == "seeds") sweep.seeds = positive<std::size_t>(name, value, kMost);
+}
+
 /// A file's name as a flag has it. A shell expands the ~ of `--out ~/x`, but not that of `--out=~/x`.
 std::filesystem::path file_name(const std::string& flag, const std::string& value) {
     if (value.empty()) throw ConfigError(fmt::format("--{}: the name of the file is empty", flag));
@@ -142,7 +149,8 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
     }
     if (name == "out") input.out = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
-    if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
+    if (name == "format") input.format = one_of(name, value, {"safetensors", "npz", "onnx"});
+    if (name == "config") input.network_of = file_name(name, value);
     if (name == "allow") input.allowed.push_back(value);
     if (name == "inject") {
         for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);
@@ -151,6 +159,7 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
     set_bench_flag(input.bench, name, value);
     set_forecast_flag(input.forecast, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);
+    set_sweep_flag(input.sweep, name, value);
 }
 
 }  // namespace lockstep

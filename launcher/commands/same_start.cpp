@@ -11,6 +11,7 @@
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
 #include "core/arithmetic/dispatch/policy_digest.h"
+#include "launcher/commands/models/model_use.h"
 #include "launcher/options/config.h"
 #include "launcher/run/version.h"
 
@@ -60,8 +61,10 @@ std::vector<Fact> facts_of(const ResolvedOptions& options) {
 }
 
 ResolvedOptions own_options(const CommandLine& line) {
-    ResolvedOptions options =
-        resolve_options({line.input.positional.front(), line.input.config_flags, process_environment()});
+    ResolvedOptions options = line.subcommand->uses_model
+                                  ? given_options(line.input)
+                                  : resolve_options({line.input.positional.front(), line.input.config_flags,
+                                                     process_environment()});
     make_config(options);
     return options;
 }
@@ -101,8 +104,8 @@ void check_same_command(const Communicator& comm, const CommandLine& line) {
 
     std::string command = "lockstep";
     if (line.subcommand != nullptr) command += fmt::format(" {}", line.subcommand->name);
-    if (line.version) command += " --version";
-    if (line.help) command += " --help";
+    if (line.question != Question::kNone)
+        command += fmt::format(" {}", kQuestionFlags[static_cast<std::size_t>(line.question)]);
     std::vector<Fact> facts{{"the command", command, {}}};
     // A configuration's name says nothing; what it sets is compared.
     for (std::size_t i = 0; i < line.input.positional.size() && !line.subcommand->takes_config; ++i) {

@@ -11,8 +11,10 @@ namespace {
 
 constexpr OwnFlag kModel{
     "model", "FILE",
-    "the model file, or the run directory of train or bag; several times: networks that answer "
-    "together; network.weights where not given",
+    "a model file, also as safetensors or npz, or the directory of a run of train, crossval or bag; several "
+    "times: networks that answer together, which need not be of one form; where not given, the run's models, "
+    "or "
+    "network.weights",
     false, true};
 constexpr OwnFlag kCombine{
     "combine", "average|vote",
@@ -34,9 +36,22 @@ constexpr std::array kTrainFlags{
             "drawn; "
             "all where not given"},
     kInject, kJson};
+constexpr std::array kSweepFlags{
+    OwnFlag{
+        "grid", "KEY=VALUES",
+        "a key with the values it is to have, several times: optimizer.learning_rate=0.01,0.1; values that "
+        "hold commas: separated by semicolons; network.layer: layers by semicolons, networks by |; with "
+        "--random also a range, log:0.001..0.1 or lin:0.5..0.9",
+        true, true},
+    OwnFlag{"random", "N", "N points drawn at random; all combinations where not given"},
+    OwnFlag{"seeds", "N", "N networks for each point, of which the scores' mean counts; 1 where not given"},
+    kTrainFlags[0],
+    kTrainFlags[1],
+    kInject,
+    kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"model", "FILE", "where the model that the run started from is now"},
-    OwnFlag{"allow", "NAME",
+    OwnFlag{"allow", "data|program|KEY",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",
             false, true},
@@ -65,14 +80,25 @@ constexpr std::array kGradcheckFlags{
             "given"},
     OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
-constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
-                                  OwnFlag{"out", "FILE", "the file to write", true}, kJson};
+constexpr std::array kImportFlags{
+    OwnFlag{"config", "CONFIG",
+            "a configuration whose network the arrays are of; not needed for what export has written"},
+    OwnFlag{"out", "MODEL", "the model file to write", true}, kJson};
+constexpr std::array kExportFlags{
+    OwnFlag{"format", "safetensors|npz|onnx",
+            "parameters with all that makes a model of them again, for import, or "
+            "a graph that ONNX runtimes compute, from inputs as the data have them",
+            true},
+    OwnFlag{"out", "FILE", "the file to write", true}, kJson};
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
     OwnFlag{"arithmetic", "fp32|bf16|fp32_amx",
             "gemm, machine, step: as training.arithmetic; fp32 where not given"},
-    OwnFlag{"optimizer", "NAME", "machine, step: as optimizer.name; sgd where not given"},
+    OwnFlag{.name = "optimizer",
+            .value = "NAME",
+            .help = "machine, step: as optimizer.name; sgd where not given",
+            .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
@@ -111,17 +137,26 @@ constexpr std::array kSubcommands{
                .takes_config = true,
                .trains = true,
                .on_ranks = command_bag},
-    Subcommand{.name = "eval",
+    Subcommand{.name = "sweep",
                .arguments = "CONFIG",
+               .help = "train with many values of keys, and rank them",
+               .flags = kSweepFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_sweep},
+    Subcommand{.name = "eval",
+               .arguments = "CONFIG|RUN_DIR|MODEL",
                .help = "loss and accuracy of a model; the activity of a digraph",
                .flags = kEvalFlags,
                .takes_config = true,
+               .uses_model = true,
                .on_ranks = command_eval},
     Subcommand{.name = "predict",
-               .arguments = "CONFIG",
+               .arguments = "CONFIG|RUN_DIR|MODEL",
                .help = "a model's prediction for every sample",
                .flags = kPredictFlags,
                .takes_config = true,
+               .uses_model = true,
                .on_ranks = command_predict},
     Subcommand{.name = "plan",
                .arguments = "CONFIG",
@@ -136,14 +171,14 @@ constexpr std::array kSubcommands{
                .takes_config = true,
                .alone = command_gradcheck},
     Subcommand{.name = "digest",
-               .arguments = "FILE",
+               .arguments = "MODEL|RUN_DIR",
                .help = "128-bit digest of a model's parameters",
                .flags = kDigestFlags,
                .alone = command_digest},
     Subcommand{.name = "diff",
                .arguments = "A B",
-               .help = "first difference of two models, or of two runs by their directories; exit code 0 "
-                       "equal, 1 different",
+               .help = "first difference of two models, or of two runs by their directories; of a run and a "
+                       "model: of the run's model; exit code 0 equal, 1 different",
                .flags = kDiffFlags,
                .alone = command_diff},
     Subcommand{.name = "replay",
@@ -163,10 +198,15 @@ constexpr std::array kSubcommands{
                .computes = false,
                .alone = command_verify},
     Subcommand{.name = "export",
-               .arguments = "MODEL",
-               .help = "write a model's parameters for other programs",
+               .arguments = "MODEL|RUN_DIR",
+               .help = "write a model for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "import",
+               .arguments = "FILE",
+               .help = "make a model file of safetensors or npz",
+               .flags = kImportFlags,
+               .alone = command_import},
     Subcommand{.name = "bench",
                .arguments = "comm|gemm|machine|step",
                .help = "measure collectives, products, whole training steps, or what a forecast needs; all "
