@@ -30,7 +30,7 @@ for argument in "$@"; do
     esac
 done
 
-# Each line: Debian package, how to see that it is there (a command, a header, a Python module), and its name.
+# Each line: Debian package, how to see that it is there (a command, a header, a file, a Python module), and its name.
 program_needs='
 g++                        command g++
 cmake                      command cmake
@@ -43,7 +43,8 @@ libboost-serialization-dev header boost/archive/binary_oarchive.hpp
 libfmt-dev                 header fmt/format.h
 nlohmann-json3-dev         header nlohmann/json.hpp
 zlib1g-dev                 header zlib.h
-libxxhash-dev              header xxhash.h'
+libxxhash-dev              header xxhash.h
+libjs-chart.js             file /usr/share/javascript/chart.js/chart.min.js'
 test_needs='
 git                        command git
 iproute2                   command ip
@@ -58,6 +59,7 @@ is_there() {
     case $1 in
     command) command -v "$2" >/dev/null ;;
     header) printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$2" | g++ -E -x c++ - >/dev/null 2>&1 ;;
+    file) [ -e "$2" ] ;;
     module) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
     esac
 }

@@ -14,6 +14,7 @@
 #include "launcher/commands/runs/verify.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/report/report.h"
 #include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
 
@@ -40,6 +41,10 @@ struct CommandInput {
     std::string format;                               ///< --format safetensors|npz
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     bool layers = false;                              ///< --layers
+    bool confusion = false;                           ///< --confusion
+    std::filesystem::path wrong;                      ///< --wrong FILE
+    bool probabilities = false;                       ///< --probabilities
+    ReportInput report;                               ///< of `report`, whose flags are its own
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
     std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
@@ -88,5 +93,6 @@ inline constexpr int kModelsDiffer = 1;
 int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
+int command_report(const CommandInput& input);
 
 }  // namespace lockstep

@@ -43,10 +43,22 @@ constexpr std::array kResumeFlags{
     kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
-constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
+constexpr std::array kEvalFlags{
+    kModel,
+    kCombine,
+    kSet,
+    OwnFlag{"confusion", "", "which classes are taken for which, with precision and recall of each"},
+    OwnFlag{"wrong", "FILE",
+            "where the samples that are taken for another class go, as CSV, those first of which the network "
+            "is surest"},
+    kJson};
 constexpr std::array kPredictFlags{
-    kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
-    kSet, kJson};
+    kModel,
+    kCombine,
+    OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
+    OwnFlag{"probabilities", "", "the outputs of all classes, separated by commas, in place of the class"},
+    kSet,
+    kJson};
 constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
@@ -58,6 +70,12 @@ constexpr std::array kGradcheckFlags{
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
 constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
                                   OwnFlag{"out", "FILE", "the file to write", true}, kJson};
+constexpr std::array kReportFlags{
+    OwnFlag{"out", "FILE", "the page; RUN_DIR/report.html where not given, report.html for several runs"},
+    OwnFlag{"data.dir", "DIR", "where the runs' data are now; as they were trained where not given"},
+    OwnFlag{"charts", "FILE|none",
+            "Chart.js, if not where Debian's libjs-chart.js has it; none: tables without charts"},
+    kJson};
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
@@ -156,6 +174,12 @@ constexpr std::array kSubcommands{
                .help = "write a model's parameters for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "report",
+               .arguments = "RUN_DIR…",
+               .help = "one HTML page of a run, or of several compared: curves, phases, confusion, weights",
+               .flags = kReportFlags,
+               .computes = false,
+               .alone = command_report},
     Subcommand{
         .name = "bench",
         .arguments = "comm|gemm|step",
