@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
@@ -35,6 +36,13 @@ inline bool is_json(std::string_view text) {
     } catch (const std::runtime_error&) {
         return false;
     }
+}
+
+/// A whole number from 0 on. Json::get would make one of any number, also of 1e60, which is none. Throws
+/// Json::type_error where it is anything else.
+template <class Json>
+std::uint64_t whole_number(const Json& json) {
+    return json.template get_ref<const typename Json::number_unsigned_t&>();
 }
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -20,7 +21,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kManifestFormat = 1;
+constexpr std::uint64_t kManifestFormat = 1;
 /// That of a million blocks, 4 TiB of values.
 constexpr std::uintmax_t kMostManifest_bytes = std::uintmax_t{1} << 27;
 
@@ -39,7 +40,7 @@ std::vector<CheckpointBlock> blocks_from(const Json& json) {
     std::vector<CheckpointBlock> blocks;
     for (const Json& entry : json) {
         blocks.push_back({entry.at(0).get<std::string>(),
-                          {entry.at(1).get<std::size_t>(), entry.at(2).get<std::size_t>()},
+                          {whole_number(entry.at(1)), whole_number(entry.at(2))},
                           entry.at(3).get<std::string>()});
     }
     return blocks;
@@ -99,19 +100,19 @@ std::string checksum_of(const Json& body) {
 }
 
 Checkpoint from_body(const Json& body, const std::string& name) {
-    if (const int format = body.at("format").get<int>(); format != kManifestFormat) {
+    if (const std::uint64_t format = whole_number(body.at("format")); format != kManifestFormat) {
         fail(name, fmt::format("has format {}, but this program reads {}; use the lockstep that wrote it",
                                format, kManifestFormat));
     }
     Checkpoint checkpoint;
-    checkpoint.step = body.at("step").get<std::size_t>();
-    checkpoint.values = body.at("values").get<std::size_t>();
+    checkpoint.step = whole_number(body.at("step"));
+    checkpoint.values = whole_number(body.at("values"));
     checkpoint.run = body.at("run");
     if (body.contains("error")) checkpoint.error = body.at("error").get<double>();
     for (const Json& entry : body.at("parts")) {
         CheckpointPart part{entry.at("file").get<std::string>(),
-                            entry.at("values_offset").get<std::uint64_t>(),
-                            entry.at("bytes").get<std::uint64_t>(), blocks_from(entry.at("blocks"))};
+                            whole_number(entry.at("values_offset")),
+                            whole_number(entry.at("bytes")), blocks_from(entry.at("blocks"))};
         if (part.file.empty() || part.file.find('/') != std::string::npos)
             fail(name, fmt::format("damaged: '{}' is no name of a part", part.file));
         check_part(part, name);

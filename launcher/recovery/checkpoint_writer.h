@@ -35,6 +35,8 @@ class CheckpointWriter {
     /// flag. Not collective.
     void check();
 
+    /// How many this process has saved, whichever ranks wrote them.
+    [[nodiscard]] std::size_t count() const { return number_; }
     /// Of the last that was saved: seconds for which the training waited, and until it was published (on rank
     /// 0; 0 before the first).
     [[nodiscard]] double stalled_seconds() const;

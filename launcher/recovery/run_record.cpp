@@ -69,6 +69,15 @@ T value_or(const Json& record, const char* name, const T& otherwise) {
     }
 }
 
+/// A relative path as the run was given it: from here, or, where nothing is there, from the directory in
+/// which the run was started.
+std::string path_of_run(const Json& record, const std::string& path) {
+    const std::string directory = value_or(record, "directory", std::string());
+    if (directory.empty() || path.empty() || path.front() == '/' || is_there(path)) return path;
+    const std::filesystem::path there = std::filesystem::path(directory) / path;
+    return is_there(there) ? there.string() : path;
+}
+
 /// Whether what there is of the fields that any run has is of their kind.
 bool is_record(const Json& json) {
     if (!json.is_object() || !json.contains("options") || !json["options"].is_object()) return false;
@@ -113,6 +122,8 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
                                 {"digest", facts.started_from->digest},
                                 {"layers", facts.started_from->layers}};
     }
+    std::error_code unknown;
+    if (const auto here = std::filesystem::current_path(unknown); !unknown) json["directory"] = here.string();
     json["configuration"] = options.config_name();
     json["options"] = to_json(options);
     if (!facts.member.empty()) {
@@ -181,7 +192,8 @@ std::optional<ModelOrigin> start_of(const Json& record) {
     if (!record.contains("started_from")) return std::nullopt;
     try {
         const Json& start = record.at("started_from");
-        return ModelOrigin{start.at("model").get<std::string>(), start.at("digest").get<std::string>(),
+        return ModelOrigin{path_of_run(record, start.at("model").get<std::string>()),
+                           start.at("digest").get<std::string>(),
                            start.at("layers").get<std::vector<std::string>>()};
     } catch (const Json::exception& error) {
         throw_damaged(error.what());
@@ -199,6 +211,12 @@ ResolvedOptions options_of(const Json& record,
         throw_damaged(error.what());
     }
     try {
+        for (const OptionSpec& spec : option_table()) {
+            const std::string key(spec.key);
+            if (!spec.path || !options.contains(key) || !options[key].contains("value")) continue;
+            Json& value = options[key]["value"];
+            if (value.is_string()) value = path_of_run(record, value.get<std::string>());
+        }
         return with_flags(options_from_json(name, options), flags);
     } catch (const ConfigError& error) {
         throw ConfigError(fmt::format("{}: {}", kRunFile, error.what()));

@@ -55,8 +55,9 @@ nlohmann::ordered_json read_run_record(const std::filesystem::path& dir);
 std::string subcommand_of(const nlohmann::ordered_json& record);
 std::vector<std::string> allowed_of(const nlohmann::ordered_json& record);
 std::optional<ModelOrigin> start_of(const nlohmann::ordered_json& record);
-/// The configuration, with values in place of the record's for the keys of `flags`. Throws ConfigError for a
-/// flag as resolve_options.
+/// The configuration, with values in place of the record's for the keys of `flags`. Relative paths of the
+/// record that name nothing from here are those from where the run was started. Throws ConfigError for a flag
+/// as resolve_options.
 ResolvedOptions options_of(const nlohmann::ordered_json& record,
                            const std::vector<std::pair<std::string, std::string>>& flags);
 

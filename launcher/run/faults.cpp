@@ -211,7 +211,7 @@ std::string to_string(const Fault& fault) {
     return fmt::format("{}:{}", name_of(fault.kind), fmt::join(fields, ","));
 }
 
-Faults::Faults(std::span<const Fault> all, std::size_t rank) {
+Faults::Faults(std::span<const Fault> all, std::size_t rank) : armed_(!all.empty()) {
     std::ranges::copy_if(all, std::back_inserter(faults_),
                          [&](const Fault& fault) { return !fault.rank || *fault.rank == rank; });
 }
@@ -254,6 +254,18 @@ void Faults::flip(FlipTarget what, std::size_t step, std::size_t layer, std::spa
         const auto bits = std::bit_cast<std::uint32_t>(values.front());
         values.front() = std::bit_cast<float>(bits ^ std::uint32_t{1} << fault.bit);
     }
+}
+
+std::vector<std::string> Faults::missed(std::size_t first_step, std::size_t last_step,
+                                        std::size_t checkpoints) const {
+    std::vector<std::string> texts;
+    for (const Fault& fault : faults_) {
+        const bool struck = fault.checkpoint > 0
+                                ? fault.checkpoint <= checkpoints
+                                : fault.first_step <= last_step && fault.last_step >= first_step;
+        if (!struck) texts.push_back(to_string(fault));
+    }
+    return texts;
 }
 
 CheckpointFault Faults::checkpoint(std::size_t number) const {

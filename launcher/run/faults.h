@@ -84,11 +84,18 @@ class Faults {
     [[nodiscard]] bool flips(FlipTarget what, std::size_t step) const;
     /// Flips the bits of the first value of a layer's run that are to be flipped in that step.
     void flip(FlipTarget what, std::size_t step, std::size_t layer, std::span<float> values) const;
+    /// Those that did not strike in a run of the steps from `first_step` to `last_step` and so many
+    /// checkpoints, as to_string has them.
+    [[nodiscard]] std::vector<std::string> missed(std::size_t first_step, std::size_t last_step,
+                                                  std::size_t checkpoints) const;
+    /// Whether any rank of the job is to meet one: the same on all ranks.
+    [[nodiscard]] bool armed() const { return armed_; }
     /// What is to happen to the checkpoint of that number, of those that this process writes.
     [[nodiscard]] CheckpointFault checkpoint(std::size_t number) const;
 
   private:
     std::vector<Fault> faults_;
+    bool armed_ = false;
 };
 
 /// This rank's of the faults that --inject asks for, which the user is told of first of all. Throws

@@ -28,7 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kUnfinished = "unfinished";
-constexpr std::string_view kLockFile = ".lock";
 
 [[noreturn]] void throw_cannot_make(const fs::path& dir, int reason) {
     throw ConfigError(fmt::format("cannot make the run's directory {}: {}; choose another run.dir",
@@ -104,7 +103,7 @@ bool is_half_published(const fs::path& dir) { return is_there(dir / kUnfinished 
 }  // namespace
 
 void finish_run_directory(const fs::path& dir) {
-    if (is_half_published(dir) || is_there(dir / kLockFile)) static_cast<void>(RunDirectory::of_run(dir));
+    if (is_half_published(dir) || is_there(dir / kRunLockFile)) static_cast<void>(RunDirectory::of_run(dir));
 }
 
 bool is_there(const fs::path& path) noexcept {

@@ -21,6 +21,7 @@ inline constexpr std::string_view kModelFile = "model.lockstep";
 inline constexpr std::string_view kResultFile = "result.json";
 inline constexpr std::array<std::string_view, 5> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
                                                            kResultFile, kModelFile};
+inline constexpr std::string_view kRunLockFile = ".lock";        ///< held while a process has the directory
 inline constexpr std::string_view kCheckpoints = "checkpoints";  ///< a folder
 
 /// Where the files of the run in `dir` are: there, or in `unfinished` below it, where an older run has
@@ -93,7 +94,7 @@ class RunDirectory {
     bool lock(const std::string& place);
     void remove_files() noexcept;
     void release() noexcept;
-    [[nodiscard]] std::filesystem::path lock_path() const { return path_ / ".lock"; }
+    [[nodiscard]] std::filesystem::path lock_path() const { return path_ / kRunLockFile; }
 
     std::filesystem::path path_;
     std::filesystem::path files_;

@@ -8,6 +8,7 @@
 
 #include "comm/watchdog.h"
 #include "core/base/error.h"
+#include "launcher/files/parse_json.h"
 
 namespace lockstep {
 
@@ -24,7 +25,7 @@ SavedRun saved_run_from_json(const nlohmann::json& json) {
         return {.identity = RunIdentity::from_json(json.at("identity")),
                 .state = run_state_from_json(json.at("state")),
                 .times = {json.at("seconds").get<double>(), json.at("training_seconds").get<double>()},
-                .ranks = json.at("ranks").get<std::size_t>()};
+                .ranks = whole_number(json.at("ranks"))};
     } catch (const nlohmann::json::exception& error) {
         throw CheckpointError(fmt::format("damaged checkpoint: {}; go on from an older one", error.what()));
     }

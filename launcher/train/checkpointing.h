@@ -45,6 +45,8 @@ class Checkpointing {
     /// Waits until all that was saved is on the disk. Throws the same. Collective.
     void finish() { writer_.finish(); }
 
+    /// How many were saved.
+    [[nodiscard]] std::size_t count() const { return writer_.count(); }
     /// Seconds that saving takes until all is on the disk: the last one's, 0 before there is one.
     [[nodiscard]] double seconds() const { return writer_.stalled_seconds() + writer_.written_seconds(); }
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
 #include "core/base/error.h"
+#include "launcher/files/parse_json.h"
 
 namespace lockstep {
 
@@ -66,7 +68,7 @@ Json json_of(const std::optional<Value>& value) {
     return value ? json_of(*value) : Json();
 }
 
-void read(const Json& json, std::size_t& value) { value = json.get<std::size_t>(); }
+void read(const Json& json, std::size_t& value) { value = whole_number(json); }
 void read(const Json& json, double& value) {
     if (!json.is_string()) {
         value = json.get<double>();
@@ -84,8 +86,8 @@ void read(const Json& json, float& value) {
     value = static_cast<float>(wide);
 }
 void read(const Json& json, Ending::Reason& reason) {
-    const int number = json.get<int>();
-    if (number < Ending::kLimit || number > Ending::kGradient)
+    const std::uint64_t number = whole_number(json);
+    if (number > Ending::kGradient)
         throw CheckpointError(fmt::format("damaged checkpoint: {} is no reason to stop", number));
     reason = static_cast<Ending::Reason>(number);
 }

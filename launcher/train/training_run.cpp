@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -61,6 +65,27 @@ std::optional<RunDirectory> open_directory(const Communicator& comm, const Train
         if (comm.rank() != 0) return std::nullopt;
         if (!job.going_on.empty()) return RunDirectory::of_run(job.going_on);
         return RunDirectory(job.config, job.options, std::chrono::system_clock::now());
+    });
+}
+
+/// Throws ConfigError where the ranks write parts of the checkpoints, and not all of them see the run's
+/// directory, whose lock rank 0 has. Collective.
+void check_all_see(const Communicator& comm, const Config& config,
+                   const std::optional<RunDirectory>& directory) {
+    const bool is_divided =
+        config.comm.sharding != Sharding::kNone || config.comm.compression == Compression::kTopK;
+    const Interval& every = config.run.checkpoint_every;
+    if (!is_divided || (every.steps == 0 && every.seconds == 0.0)) return;
+    std::string dir = directory ? std::filesystem::absolute(directory->path()).string() : "";
+    comm.broadcast(dir, 0);
+    agree(comm, [&] {
+        if (is_there(std::filesystem::path(dir) / kRunLockFile)) return;
+        throw ConfigError(fmt::format(
+            "the run's directory {} is not seen on this host: with comm.shard or top_k every rank writes a "
+            "part of "
+            "a checkpoint, so run.dir must be on a file system that all hosts share; choose another, or do "
+            "without checkpoints: run.checkpoint_every = 0",
+            dir));
     });
 }
 
@@ -157,6 +182,22 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
     write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }
 
+/// A drill in which nothing happened is no drill: says which faults of --inject came to nothing. Collective.
+void tell_missed_faults(const Communicator& comm, const Faults& faults, std::size_t first_step,
+                        std::size_t last_step, std::size_t checkpoints, Journal& journal) {
+    if (!faults.armed()) return;
+    std::set<std::string> missed;
+    for (const std::string& texts : comm.allgather(
+             fmt::format("{}", fmt::join(faults.missed(first_step, last_step, checkpoints), "\n")))) {
+        std::istringstream lines(texts);
+        for (std::string text; std::getline(lines, text);) missed.insert(text);
+    }
+    for (const std::string& text : missed)
+        journal.warn(
+            fmt::format("--inject {} has not happened: the run had steps {} to {} and {} checkpoint{}", text,
+                        first_step, last_step, checkpoints, checkpoints == 1 ? "" : "s"));
+}
+
 /// Ends a run before its end.
 void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopReason reason,
           Journal& journal) {
@@ -190,6 +231,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     if (comm.rank() == 0) facts = facts_of(comm, job, prepared.data, trainer);
     const RunIdentity identity = comm.rank() == 0 ? RunIdentity::of(job.options, facts) : RunIdentity();
     std::optional<RunDirectory> directory = open_directory(comm, job);
+    check_all_see(comm, job.config, directory);
     const std::filesystem::path files = directory ? directory->files() : std::filesystem::path();
     std::optional<SavedRun> saved;
     if (!job.going_on.empty()) saved = stand_where_saved(comm, job, files, identity, trainer, progress);
@@ -234,6 +276,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     report_place(Place::kFiles);
     checkpointing.finish();
     report_step(0);
+    tell_missed_faults(comm, job.faults, saved ? saved->state.at.step + 1 : 1, trainer.state().at.step,
+                       checkpointing.count(), journal);
     const auto& log = journal.log();
     if (run.is_stopped) {
         stop(run, job, trainer.state(), limit.reason(), journal);

@@ -90,6 +90,18 @@ class Hosts:
         return [*inside, mpiexec, "-np", sum(ranks_of_hosts), "--host", slots, "--bind-to", "none", *options,
                 *(word for name, value in parameters.items() for word in ("--mca", name, value))]
 
+    def keep_apart(self, folder):
+        """Each host has a folder of that name for itself from now on, as on a disk of its own."""
+        folder.mkdir()
+        for host in self.processes[1:]:
+            subprocess.run(["nsenter", "--target", str(host.pid), "--mount", "mount", "-t", "tmpfs", "tmpfs", folder],
+                           check=True)
+
+    def read_text(self, host, path):
+        """What the file holds on that host."""
+        return subprocess.run(["nsenter", "--target", str(self.processes[1 + host].pid), "--mount", "cat", path],
+                              capture_output=True, text=True, check=True).stdout
+
     def sent_bytes(self):
         """What each host's link has carried out of it so far."""
         return [json.loads(self._ip(host, "-json", "-statistics", "link", "show", "dev", "eth0"))[0]

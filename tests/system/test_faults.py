@@ -103,6 +103,13 @@ class Faults(ProgramTest):
             self.assertEqual((outcome.code, len(outcome.messages())), (INTERNAL, 1), outcome)
             self.assertIn("step 2", outcome.messages()[0])
 
+    def test_a_fault_that_did_not_happen_is_told_at_the_end(self):
+        texts = ["slow:rank=1,ms=1,step=4000", "torn:checkpoint=9", "slow:rank=0,ms=1,step=2"]
+        outcome = self.succeed("train", "a.ini", "--run.dir", "run", "--inject", "; ".join(texts), ranks=2)
+        for text in texts[:2]:
+            self.assertEqual(outcome.out.count(f"--inject {text} has not happened"), 1, outcome)
+        self.assertEqual(outcome.out.count("has not happened"), 2, outcome)
+
     def test_what_is_no_fault_is_refused_with_what_there_is(self):
         kinds = "kill, hang, throw, flip, slow, enospc, torn"
         for text, *words in (("kil:rank=0,step=2", "did you mean 'kill'?", kinds), ("", kinds), ("rank=0", "rank=0", kinds),

@@ -1,12 +1,13 @@
 """Several hosts with a network between them: the promise holds, and the links carry what comm/README.md's card says."""
 
+import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import test_promise
 from hosts import Hosts, Unavailable
-from program import MPIEXEC, PROGRAM, REPOSITORY, main, read_json_lines, run_command, user_environment
+from program import MPIEXEC, PROGRAM, REPOSITORY, USAGE, main, read_json_lines, run_command, user_environment
 
 # The card's n is the number of weights and biases.
 INPUTS, OUTPUTS = 960, 30
@@ -87,6 +88,33 @@ class ThePromise(HostsTest):
             with self.subTest(hosts=hosts, flags=flags):
                 run = self.train(config, f"run{number}", *short, *flags, hosts=hosts)
                 self.assertEqual(self.digest(run), alone)
+
+
+class DisksOfTheirOwn(HostsTest):
+    def test_a_run_on_a_disk_of_rank_0s_host_goes_on_from_there(self):
+        short = ["--training.max_steps", "12", "--training.epochs", "0", "--run.checkpoint_every", "4"]
+        config = REPOSITORY / "configs" / "alvinn.ini"
+        expected = self.digest(self.train(config, "alone", *short))
+        disk = self.folder / "disk"
+        self.hosts.keep_apart(disk)
+        run = disk / "run"
+        killed = self.lockstep("train", config, "--run.dir", run, *short, "--inject", "kill:rank=1,step=10", hosts=(1, 1))
+        self.assertNotEqual(killed.code, 0, killed)
+        outcome = self.lockstep("resume", run, hosts=(1, 2))
+        self.assertEqual(outcome.code, 0, outcome)
+        # The checkpoint of step 8 may not have been written to its end.
+        self.assertRegex(outcome.out, "goes on after step [48] ")
+        self.assertEqual(json.loads(self.hosts.read_text(0, run / "result.json"))["digest"], expected)
+
+    def test_where_every_rank_writes_a_part_all_must_see_the_directory(self):
+        disk = self.folder / "disk"
+        self.hosts.keep_apart(disk)
+        for shared in (("--comm.shard", "optimizer"), ("--comm.compression", "top_k")):
+            outcome = self.lockstep("train", REPOSITORY / "configs" / "alvinn.ini", "--run.dir", disk / "run", *shared,
+                                    "--training.max_steps", "3", "--training.epochs", "0", hosts=(1, 1))
+            self.assertEqual((outcome.code, len(outcome.messages())), (USAGE, 1), outcome)
+            for word in ("rank 1/2 on host1", "is not seen on this host", "run.checkpoint_every = 0"):
+                self.assertIn(word, outcome.messages()[0])
 
 
 class Traffic(HostsTest):

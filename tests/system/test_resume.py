@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn
 from data_files import write_csv_set
-from program import CHECKPOINT, PROGRAM, USAGE, ProgramTest, main, read_json_lines, user_environment
+from program import CHECKPOINT, PROGRAM, USAGE, ProgramTest, main, read_json_lines, run_command, user_environment
 
 KILLED = 137
 LONG = os.environ.get("LOCKSTEP_LONG_TESTS") == "1"
@@ -225,6 +225,13 @@ class Resume(ProgramTest):
                    "[run]\ncheckpoint_every = 2\nledger = step\nlog_every = 1\n")
         whole = self.train("small.ini", "whole")
         run = self.killed("run", step=9)
+        # A relative path is from where the run was started, wherever it goes on.
+        copy, elsewhere = self.folder / "copy", self.folder / "elsewhere"
+        shutil.copytree(run, copy, symlinks=True)
+        elsewhere.mkdir()
+        outcome = run_command([PROGRAM, "resume", copy], elsewhere, user_environment())
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assert_same_run(whole, copy, "from elsewhere")
         vectors = next(data.glob("*train_vectors.csv"))
         text = vectors.read_text()
         lines = text.splitlines()

@@ -21,6 +21,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/commands/runs/launch.h"
 #include "launcher/commands/runs/ledger_words.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/recovery/ledger.h"
 #include "launcher/recovery/run_comparison.h"
 #include "launcher/recovery/run_record.h"
@@ -158,8 +159,8 @@ VerifiedRun facts_of(const std::filesystem::path& run_dir) {
     const Json record = read_run_record(files_of_run(run_dir));
     try {
         const auto hosts = record.at("hosts").get<std::set<std::string>>();
-        VerifiedRun run{.ranks = record.at("ranks").get<std::size_t>(),
-                        .threads = record.at("threads").get<std::size_t>(),
+        VerifiedRun run{.ranks = whole_number(record.at("ranks")),
+                        .threads = whole_number(record.at("threads")),
                         .shard = record.at("options").at("comm.shard").at("value").get<std::string>(),
                         .hosts = fmt::format("{}", fmt::join(hosts, ",")),
                         .cpu = record.at("cpu_model").get<std::string>(),

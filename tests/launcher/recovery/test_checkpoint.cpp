@@ -189,6 +189,11 @@ TEST_CASE("checkpoint: where a run stands goes through JSON bit for bit") {
     CHECK(run_state_from_json(nlohmann::json::parse(to_json(state).dump())) == state);
     CHECK(run_state_from_json(nlohmann::json::parse(to_json(RunState()).dump())) == RunState());
     nlohmann::json json = to_json(state);
+    for (const nlohmann::json& no_step : {nlohmann::json(1e60), nlohmann::json(-1), nlohmann::json(2.5)}) {
+        json["at.step"] = no_step;
+        CHECK_THROWS_AS(run_state_from_json(json), CheckpointError);
+    }
+    json["at.step"] = 17;
     json.erase("best.step");
     CHECK_THROWS_AS(run_state_from_json(json), CheckpointError);
 }
