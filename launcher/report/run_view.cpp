@@ -100,12 +100,13 @@ std::string text_of(const Json& value) { return value.is_string() ? value.get<st
 
 /// What a record says, by the words that a reader sees; what it has not is left out.
 Json facts_of(const Json& record) {
-    constexpr std::array<std::pair<const char*, const char*>, 15> kFacts{{
+    constexpr std::array<std::pair<const char*, const char*>, 16> kFacts{{
         {"lockstep", "/lockstep"},
         {"Build", "/build_type"},
         {"Compiler", "/compiler"},
         {"MPI library", "/mpi_library"},
         {"Started", "/started"},
+        {"Started in", "/directory"},
         {"Ranks", "/ranks"},
         {"Threads of a rank", "/threads"},
         {"CPU", "/cpu_model"},

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import configurations
 import data_files
-from program import CHECKPOINT, USAGE, ProgramTest, main, read_json_lines, run_command
+from program import CHECKPOINT, PROGRAM, USAGE, ProgramTest, main, read_json_lines, run_command
 
 LETTERS = configurations.ini(
     data={"source": "letters", "train_samples": 200, "test_samples": 100},
@@ -113,6 +113,8 @@ class Report(ProgramTest):
         config = self.write("idx.ini", IDX)
         run = self.train(config, "run")
         whole = self.page(run)[1]["runs"][0]
+        from_there = run_command([PROGRAM, "report", ".", "--json"], run).json()
+        self.assertEqual((from_there["out"], from_there["remarks"]), ("./report.html", []))
         (self.folder / "data").rename(self.folder / "elsewhere")
         outcome = self.succeed("report", run, "--out", "page.html")
         self.assertIn("warning: run: nothing is said of what the model takes for what", outcome.err)
