@@ -25,6 +25,7 @@
 #include "core/base/error.h"
 #include "core/base/threads.h"
 #include "launcher/commands/command_line.h"
+#include "launcher/commands/help/help.h"
 #include "launcher/commands/same_start.h"
 #include "launcher/options/options_environment.h"
 #include "launcher/run/job.h"
@@ -33,7 +34,6 @@
 #include "launcher/run/printing.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/thread_advice.h"
-#include "launcher/run/version.h"
 
 namespace {
 
@@ -58,7 +58,7 @@ struct Request {
     std::vector<std::string> arguments;
     CommandLine line;
     std::optional<Error> fault;
-    bool is_answered = false;  ///< help, which is printed before MPI is asked for anything
+    bool is_answered = false;  ///< a question, as for help: before MPI is asked for anything
 };
 
 Request read_request(std::vector<std::string> arguments) {
@@ -71,18 +71,16 @@ Request read_request(std::vector<std::string> arguments) {
     return request;
 }
 
+/// Whether the program is asked about itself alone.
+bool is_question(const Request& request) { return request.line.question != Question::kNone; }
+
 /// Whether a process with this request computes together with others, so that they wait for it in MPI. A
 /// faulty one does as it would without the fault.
 bool is_of_ranks(const Request& request) {
-    if (request.line.help || request.line.version || request.arguments.empty()) return false;
+    if (is_question(request) || request.arguments.empty()) return false;
     const auto found = std::ranges::find(subcommands(), request.arguments.front(), &Subcommand::name);
     if (found == subcommands().end() || found->on_ranks == nullptr) return false;
     return launched_processes() > 1 || (found->alone == nullptr && !request.fault);
-}
-
-void print_help(const CommandLine& line) {
-    if (line.version) print_out("lockstep {}\n", kVersion);
-    if (line.help) print_out("{}", line.subcommand ? help_text(*line.subcommand) : help_text());
 }
 
 /// What is amiss with the threads of a rank: with the variable that says how many, and with their number.
@@ -94,12 +92,17 @@ std::array<std::string, 2> thread_warnings(const CommandInput& input, bool takes
             crowded_threads_advice(input.config.training.threads)};
 }
 
+void say_dropped(const ResolvedOptions& options) {
+    if (!options.dropped().empty()) print_note(options.dropped());
+}
+
 int run_subcommand_alone(const CommandLine& line) {
     CommandInput input = line.input;
     if (line.subcommand->takes_config) {
         input.options =
             resolve_options({input.positional.front(), line.input.config_flags, process_environment()});
         input.config = make_config(input.options);
+        say_dropped(input.options);
         for (const std::string& text : thread_warnings(input, true)) {
             if (!text.empty()) print_warning(text);
         }
@@ -111,8 +114,8 @@ int run_subcommand_alone(const CommandLine& line) {
 int run_alone(const Request& request) {
     if (request.fault) return leave_together(*request.fault);
     try {
-        if (request.line.help || request.line.version) {
-            print_help(request.line);
+        if (is_question(request)) {
+            print_out("{}", answer_text(request.line));
             return 0;
         }
         return run_subcommand_alone(request.line);
@@ -143,6 +146,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
     if (configured) {
         input.options = line.subcommand->takes_run ? options_of_run(comm, input) : same_options(comm, line);
         input.config = agree(comm, [&] { return make_config(input.options); });
+        if (comm.rank() == 0) say_dropped(input.options);
     }
     if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
@@ -191,8 +195,8 @@ int run_with_mpi(int argc, char** argv, const Request& request) {
 int run(int argc, char** argv) {
     Request request = read_request({argv + 1, argv + argc});
     if (!is_of_ranks(request) && !is_one_of_several()) return run_alone(request);
-    if ((request.line.help || request.line.version) && launched_rank() == 0) {
-        print_help(request.line);
+    if (is_question(request) && launched_rank() == 0) {
+        print_out("{}", answer_text(request.line));
         request.is_answered = true;
     }
     return run_with_mpi(argc, argv, request);

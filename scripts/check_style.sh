@@ -39,7 +39,7 @@ fail() {
 }
 
 mapfile -t sources < <(git ls-files '*.h' '*.cpp' '*.inl')
-mapfile -t shell_scripts < <(git ls-files '*.sh' .ci/run)
+mapfile -t shell_scripts < <(git ls-files '*.sh' '*.sbatch' '*.pbs' .ci/run)
 
 check_format() {
     local tool

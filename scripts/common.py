@@ -1,6 +1,7 @@
 """What the Python scripts share: the program's place, and running it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def add_program(parser):
-    parser.add_argument("--program", type=Path, default=REPOSITORY / "build" / "lockstep", help="default: build/lockstep")
+    """--program: by default what is built in the checkout, or where the scripts are installed, what is on the PATH."""
+    built = REPOSITORY / "build" / "lockstep"
+    found = None if built.exists() else shutil.which("lockstep")
+    parser.add_argument("--program", type=Path, default=Path(found) if found else built, help="default: build/lockstep")
 
 
 def check_program(parser, chosen):

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
-# What the scripts share; sourced, not run. Sets `repository`, the root of the checkout.
+# What the scripts share; sourced, not run. Sets `repository`, the root of the checkout, and `fashion_mnist`.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# One of the four files of Debian's dataset-fashion-mnist, to see whether it is installed.
+# shellcheck disable=SC2034
+fashion_mnist=/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
 
 # Open MPI refuses to start as root, the usual user of containers and CI machines, unless both of these are set.
 if [ "$(id -u)" -eq 0 ]; then

@@ -13,6 +13,7 @@ mirrors=(
 usage() {
     cat <<'USAGE'
 usage: scripts/fetch_mnist.sh DIR [MIRROR_URL]
+Who has the files needs no download: --data.dir FOLDER, in place of DIR, reads them, packed or not.
 Files that are in DIR already are checked, not fetched again. MIRROR_URL: a folder to fetch from (also file:///...).
 Then: build/lockstep train configs/mnist.ini --data.dir DIR
 USAGE
@@ -48,8 +49,14 @@ fetch() {
         fi
         rm -f -- "$name.part"
     done
-    die "$name could be had from none of: ${mirrors[*]}"
+    die "$name could be had from none of: ${mirrors[*]}; who has the files gives their folder: --data.dir FOLDER"
 }
+
+all_there() {
+    local sum name
+    while read -r sum name; do [ -e "$name" ] || return 1; done <<<"$sums"
+}
+all_there || echo 'Who has the four files needs no download: lockstep train configs/mnist.ini --data.dir FOLDER reads them.'
 
 while read -r sum name; do
     if [ ! -e "$name" ]; then

@@ -30,25 +30,31 @@ for argument in "$@"; do
     esac
 done
 
-# Each line: Debian package, how to see that it is there (a command, a header, a file, a Python module), and its name.
+# Each line: Debian package, how to see that it is there (a command, a header, one of MPI's, a Python module), and its name.
 program_needs='
 g++                        command g++
 cmake                      command cmake
 ninja-build                command ninja
 pkg-config                 command pkg-config
-libopenmpi-dev             command mpicxx
+libopenmpi-dev             wrapped mpi.h
 openmpi-bin                command mpirun
 libboost-program-options-dev header boost/program_options.hpp
 libboost-serialization-dev header boost/archive/binary_oarchive.hpp
 libfmt-dev                 header fmt/format.h
 nlohmann-json3-dev         header nlohmann/json.hpp
 zlib1g-dev                 header zlib.h
-libxxhash-dev              header xxhash.h
-libjs-chart.js             file /usr/share/javascript/chart.js/chart.min.js'
+libxxhash-dev              header xxhash.h'
+# Images to train on, and the charts of reports, which the program does without: where they cannot be had, a word and no
+# error.
+wants='
+dataset-fashion-mnist      file '"$fashion_mnist"'
+libjs-chart.js             file /usr/share/javascript/chart.js/chart.min.js
+'
 test_needs='
 git                        command git
 iproute2                   command ip
 doctest-dev                header doctest/doctest.h
+mandoc                     command mandoc
 python3                    command /usr/bin/python3
 python3-numpy              module numpy'
 
@@ -58,20 +64,23 @@ needs=$program_needs
 is_there() {
     case $1 in
     command) command -v "$2" >/dev/null ;;
-    header) printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$2" | g++ -E -x c++ - >/dev/null 2>&1 ;;
     file) [ -e "$2" ] ;;
+    # A header that MPI's compiler finds: openmpi-bin has mpicxx without any.
+    wrapped) mpicxx -fsyntax-only -include "$2" -x c++ /dev/null >/dev/null 2>&1 ;;
+    header) printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$2" | g++ -E -x c++ - >/dev/null 2>&1 ;;
     module) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
     esac
 }
 
 missing=()
+# list_missing TABLE: sets `missing`.
 list_missing() {
     missing=()
     local package kind what
     while read -r package kind what; do
         [ -n "$package" ] || continue
         is_there "$kind" "$what" || missing+=("$package")
-    done <<<"$needs"
+    done <<<"$1"
 }
 
 install_missing() {
@@ -93,11 +102,16 @@ install_missing() {
     rm -f "$log"
 }
 
-list_missing
+list_missing "$needs"
 if [ ${#missing[@]} -gt 0 ]; then
     install_missing
-    list_missing
+    list_missing "$needs"
     [ ${#missing[@]} -eq 0 ] || die "installed, but still not found: ${missing[*]}"
+fi
+list_missing "$wants"
+if [ ${#missing[@]} -gt 0 ]; then
+    (install_missing) || say "going on without ${missing[*]}: data.source = fashion_mnist wants a data.dir," \
+        "reports have tables without charts"
 fi
 [ "$packages_only" = no ] || exit 0
 

@@ -7,25 +7,29 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
     cat <<'USAGE'
-usage: scripts/until_done.sh [--tries N] -- mpirun ... lockstep train CONFIG ...
+usage: scripts/until_done.sh [--tries N] [--requeue] -- mpirun ... lockstep train CONFIG ...
 
-Runs the command (train, crossval, bag or resume; with mpirun, srun or nothing before it). When it dies, the same launcher
+Runs the command (train, crossval, bag, sweep or resume; with mpirun, srun or nothing before it). When it dies, the same launcher
 runs `lockstep resume` on the run's directory, until the run is done. That directory is --run.dir of the command, run.dir
 of the configuration or LOCKSTEP_RUN_DIR, else one that is chosen here. One that holds a run already, as when a job is
 requeued, is gone on with at once, unless --run.overwrite true is given.
 
   --tries N   give up after N deaths in a row without a new checkpoint between them (default 5)
+  --requeue   in a Slurm job whose time is over: puts it back into the queue, where it goes on; not where it saved
+              no checkpoint, since another time would come no further
 
 Ends with 0 when the run is done, and with the command's own exit code where another try cannot help: 2 usage, 3 data,
 4 checkpoint, 5 numerical, 126 and 127 not to be started; and 75 where the time is over: the end of a Slurm job is
 near, run.max_wall_time is over, or this script was asked to stop.
 
 TERM, INT, HUP or USR1 to this script stops the run in order, with a checkpoint and exit code 75; for the second time it is
-ended at once. USR2 asks for a checkpoint alone. In a Slurm job: #SBATCH --signal=B:USR1@120
+ended at once. USR2 asks for a checkpoint alone. In a Slurm job: #SBATCH --signal=B:USR1@120, which --requeue takes for
+the end of the time. scripts/slurm/ has whole job scripts.
 USAGE
 }
 
 tries=5
+requeue=false
 while [ $# -gt 0 ]; do
     case $1 in
     --tries)
@@ -35,6 +39,10 @@ while [ $# -gt 0 ]; do
         ;;
     --tries=*)
         set -- --tries "${1#*=}" "${@:2}"
+        ;;
+    --requeue)
+        requeue=true
+        shift
         ;;
     -h | --help)
         usage
@@ -57,11 +65,13 @@ refuse() {
 }
 tell() { printf 'until_done: %s\n' "$*" >&2; }
 
+if $requeue && [ -z "${SLURM_JOB_ID:-}" ]; then refuse '--requeue is for Slurm jobs; this is none'; fi
+
 # Where the subcommand stands among the command's words: behind a program called lockstep, or else the first.
 command=("$@")
 at=-1
 for ((i = 0; i < $#; ++i)); do
-    [[ ${command[i]} =~ ^(train|crossval|bag|resume)$ ]] || continue
+    [[ ${command[i]} =~ ^(train|crossval|bag|sweep|resume)$ ]] || continue
     if ((i > 0)) && [[ ${command[i - 1]##*/} == lockstep* ]]; then
         at=$i
         break
@@ -146,6 +156,24 @@ catches_usr1() {
     return 1
 }
 
+# Ends with 75, and where the time is over, the job is put back into the queue. A job of an array by its own name: the
+# number of one of them is that of the whole array, too.
+is_time_over=false
+leave_for_later() {
+    local job=${SLURM_JOB_ID:-}
+    [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+    if $requeue && $is_time_over; then
+        if [ "$(checkpoints 2>/dev/null)" = "$checkpoints_before" ]; then
+            tell "no checkpoint was saved in this time, so that another would come no further: not requeued"
+        elif scontrol requeue "$job"; then
+            tell "job $job is in the queue again"
+        else
+            tell "scontrol could not requeue job $job; submit it again to go on"
+        fi
+    fi
+    exit 75
+}
+
 child=
 stops=0
 is_interrupted=false
@@ -163,7 +191,8 @@ save() {
     is_interrupted=true
     if [ -n "$child" ] && catches_usr1; then kill -USR2 "$child" 2>/dev/null; fi
 }
-trap stop TERM INT HUP USR1
+trap stop TERM INT HUP
+trap 'is_time_over=true; stop' USR1
 trap save USR2
 
 # Its exit code is left in `code`. A process group of its own: Ctrl-C reaches this script alone, which passes it on.
@@ -188,6 +217,7 @@ attempt() {
 }
 
 failures=0
+checkpoints_before=$(checkpoints 2>/dev/null)
 for ((number = 1; ; ++number)); do
     if is_begun; then words=("${going_on[@]}"); else words=("${command[@]}"); fi
     before=$(checkpoints 2>/dev/null)
@@ -206,11 +236,12 @@ for ((number = 1; ; ++number)); do
     if ((stops > 0)); then
         # Whether it could save a checkpoint in time or not: the same command goes on another time.
         tell "exit code $code, and stopped as asked; the same command goes on another time"
-        exit 75
+        leave_for_later
     fi
     if [ "$code" -eq 75 ] && is_out_of_time; then
         tell "exit code 75: the time is over; the same command goes on another time"
-        exit 75
+        is_time_over=true
+        leave_for_later
     fi
     if [ "$(checkpoints 2>/dev/null)" = "$before" ]; then failures=$((failures + 1)); else failures=0; fi
     if ((failures >= tries)); then
@@ -221,6 +252,6 @@ for ((number = 1; ; ++number)); do
     ((failures == 0)) || sleep "$failures"
     if ((stops > 0)); then
         tell "stopped as asked; the same command goes on another time"
-        exit 75
+        leave_for_later
     fi
 done

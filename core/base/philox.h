@@ -18,6 +18,7 @@ enum class RandomPurpose : std::uint32_t {
     kSplit = 16,
     kFolds = 17,
     kBootstrap = 18,
+    kSweep = 19,
     kGradientCheck = 32,
     kAudit = 33,
 };

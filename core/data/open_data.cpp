@@ -18,6 +18,7 @@ namespace lockstep {
 
 extern const DataSource kAlvinnSource;
 extern const DataSource kCsvSource;
+extern const DataSource kFashionMnistSource;
 extern const DataSource kLettersSource;
 extern const DataSource kMnistSource;
 extern const DataSource kOaksSource;
@@ -27,8 +28,8 @@ extern const DataSource kXorSource;
 
 namespace {
 
-constexpr std::array kSources{&kMnistSource, &kCsvSource,     &kAlvinnSource, &kSineSource,
-                              &kXorSource,   &kLettersSource, &kOaksSource,   &kTableSource};
+constexpr std::array kSources{&kMnistSource, &kFashionMnistSource, &kCsvSource,  &kAlvinnSource, &kSineSource,
+                              &kXorSource,   &kLettersSource,      &kOaksSource, &kTableSource};
 
 DataSets open_source(const DataOptions& options) {
     if (const DataSource* source = find_data_source(options.source)) return source->open(options);

@@ -20,6 +20,8 @@ namespace lockstep {
 struct DataOptions {
     std::string source;         ///< one of data_source_names()
     std::filesystem::path dir;  ///< mnist, csv: the folder of the files
+    /// dir was set for all configurations alike, so that what it holds may be another one's.
+    bool dir_of_all = false;
     std::string prefix;         ///< mnist: what the names of the four files begin with
     InputScale scale;           ///< mnist, csv
     std::string train_vectors;  ///< csv: file names in dir; empty: the only *_train_vectors.csv, and so on

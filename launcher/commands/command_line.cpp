@@ -36,7 +36,7 @@ const OwnFlag* find_flag(const Subcommand& subcommand, std::string_view name) {
 
 [[noreturn]] void throw_unknown_flag(const Subcommand& subcommand, std::string_view flag) {
     const std::string_view name = flag.substr(std::min(flag.size(), flag.find_first_not_of('-')));
-    std::vector<std::string_view> names{"help"};
+    std::vector<std::string_view> names{"help", "help-all"};
     for (const OwnFlag& own : subcommand.flags) names.push_back(own.name);
     std::string nearest = nearest_spelling(name, names);
     if (nearest.empty() && (subcommand.takes_config || subcommand.takes_run)) nearest = nearest_key(name);
@@ -79,6 +79,19 @@ po::parsed_options parse(const Subcommand& subcommand, const std::vector<std::st
     }
 }
 
+Question question_of(const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return Question::kNone;
+    if (arguments.front() == "--version") return Question::kVersion;
+    if (arguments.front() == "--man") return Question::kManPage;
+    if (arguments.front() == "--bash-completion") return Question::kBashCompletion;
+    const auto asks = [&](std::string_view flag) {
+        return std::ranges::find(arguments, flag) != arguments.end();
+    };
+    if (asks("--help-all")) return Question::kHelpAll;
+    if (asks("--help") || asks("-h") || arguments.front() == "help") return Question::kHelp;
+    return Question::kNone;
+}
+
 void check_complete(const Subcommand& subcommand, const CommandInput& input,
                     const std::vector<std::string>& seen) {
     std::istringstream words{std::string(subcommand.arguments)};
@@ -106,16 +119,11 @@ void check_complete(const Subcommand& subcommand, const CommandInput& input,
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     CommandLine line;
-    const auto asks = [&](std::string_view flag) {
-        return std::ranges::find(arguments, flag) != arguments.end();
-    };
-    line.help = asks("--help") || asks("-h") || (!arguments.empty() && arguments.front() == "help");
-    line.version = !arguments.empty() && arguments.front() == "--version";
-    if (line.version) return line;
-    if (!arguments.empty() && !arguments.front().starts_with('-') && arguments.front() != "help") {
-        line.subcommand = &find_subcommand(arguments.front());
-    }
-    if (line.help) return line;
+    line.question = question_of(arguments);
+    const bool has_subcommand =
+        !arguments.empty() && !arguments.front().starts_with('-') && arguments.front() != "help";
+    if (has_subcommand) line.subcommand = &find_subcommand(arguments.front());
+    if (line.question != Question::kNone) return line;
     if (line.subcommand == nullptr) {
         throw ConfigError(arguments.empty()
                               ? "no subcommand is given; `lockstep --help` lists them"

@@ -2,6 +2,7 @@
 // flags.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ struct OwnFlag {
     std::string_view value;  ///< what it takes, for the help: "FILE"; empty for a switch
     std::string_view help;
     bool required = false;
-    bool repeated = false;  ///< may be given several times
+    bool repeated = false;           ///< may be given several times
+    std::string_view like_key = {};  ///< the key whose values it takes, one or several by comma
 };
 
 inline constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and nothing else"};
@@ -41,10 +43,15 @@ struct Subcommand {
 
 std::span<const Subcommand> subcommands();
 
+/// What the program is asked about itself, and answers before all else: help.h.
+enum class Question { kNone, kHelp, kHelpAll, kVersion, kManPage, kBashCompletion };
+/// How each is asked, in that order.
+inline constexpr std::array<std::string_view, 6> kQuestionFlags{"",          "--help", "--help-all",
+                                                                "--version", "--man",  "--bash-completion"};
+
 struct CommandLine {
-    const Subcommand* subcommand = nullptr;  ///< none: only with help or version
-    bool help = false;
-    bool version = false;
+    const Subcommand* subcommand = nullptr;  ///< none: only with a question
+    Question question = Question::kNone;
     CommandInput input;                                          ///< but for options and config
     std::vector<std::pair<std::string, std::string>> own_flags;  ///< no keys: name and value, in order
 };
@@ -52,9 +59,5 @@ struct CommandLine {
 /// Reads the arguments behind the program's name. Throws ConfigError naming the flag and the nearest valid
 /// spelling.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
-
-/// The text of `lockstep --help`, and of `lockstep SUBCOMMAND --help` with all keys, their help and defaults.
-std::string help_text();
-std::string help_text(const Subcommand& subcommand);
 
 }  // namespace lockstep

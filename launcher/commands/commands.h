@@ -17,6 +17,7 @@
 #include "launcher/report/report.h"
 #include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
+#include "launcher/several/sweep_grid.h"
 
 namespace lockstep {
 
@@ -49,6 +50,7 @@ struct CommandInput {
     std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
 
+    SweepInput sweep;                                               ///< of `sweep`, likewise
     VerifyInput verify;                                             ///< of `verify`, likewise
     ReplayInput replay;                                             ///< of `replay`, likewise
     bool ledger_only = false;                                       ///< --ledger_only
@@ -57,7 +59,7 @@ struct CommandInput {
     std::vector<std::string> allowed;  ///< --allow: what may have changed since a run stood
     // Of a run that goes on, by `resume`:
     std::vector<std::string> allowed_before;  ///< what earlier sessions allowed and none now changes
-    std::string subcommand;                   ///< "train", "crossval", "bag"
+    std::string subcommand;                   ///< "train", "crossval", "bag", "sweep"
     std::string start_digest;                 ///< of the model that it started from; empty: from none
     std::filesystem::path going_on;           ///< its directory; empty: a new run
 
@@ -75,6 +77,7 @@ int command_resume(Communicator& communicator, const CommandInput& input);
 ResolvedOptions options_of_run(const Communicator& communicator, CommandInput& input);
 int command_crossval(Communicator& communicator, const CommandInput& input);
 int command_bag(Communicator& communicator, const CommandInput& input);
+int command_sweep(Communicator& communicator, const CommandInput& input);
 int command_eval(Communicator& communicator, const CommandInput& input);
 int command_predict(Communicator& communicator, const CommandInput& input);
 int command_bench(Communicator& communicator, const CommandInput& input);

@@ -99,6 +99,13 @@ void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, cons
     if (name == "tolerance") gradcheck.tolerance = positive<double>(name, value);
 }
 
+void set_sweep_flag(SweepInput& sweep, const std::string& name, const std::string& value) {
+    constexpr std::size_t kMost = std::size_t{1} << 20;
+    if (name == "grid") sweep.grid.push_back(value);
+    if (name == "random") sweep.random = positive<std::size_t>(name, value, kMost);
+    if (name == "seeds") sweep.seeds = positive<std::size_t>(name, value, kMost);
+}
+
 /// A file's name as a flag has it. A shell expands the ~ of `--out ~/x`, but not that of `--out=~/x`.
 std::filesystem::path file_name(const std::string& flag, const std::string& value) {
     if (value.empty()) throw ConfigError(fmt::format("--{}: the name of the file is empty", flag));
@@ -143,6 +150,7 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);
+    set_sweep_flag(input.sweep, name, value);
 }
 
 }  // namespace lockstep

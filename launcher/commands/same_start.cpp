@@ -101,8 +101,8 @@ void check_same_command(const Communicator& comm, const CommandLine& line) {
 
     std::string command = "lockstep";
     if (line.subcommand != nullptr) command += fmt::format(" {}", line.subcommand->name);
-    if (line.version) command += " --version";
-    if (line.help) command += " --help";
+    if (line.question != Question::kNone)
+        command += fmt::format(" {}", kQuestionFlags[static_cast<std::size_t>(line.question)]);
     std::vector<Fact> facts{{"the command", command, {}}};
     // A configuration's name says nothing; what it sets is compared.
     for (std::size_t i = 0; i < line.input.positional.size() && !line.subcommand->takes_config; ++i) {

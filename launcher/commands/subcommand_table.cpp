@@ -34,9 +34,22 @@ constexpr std::array kTrainFlags{
             "drawn; "
             "all where not given"},
     kInject, kJson};
+constexpr std::array kSweepFlags{
+    OwnFlag{
+        "grid", "KEY=VALUES",
+        "a key with the values it is to have, several times: optimizer.learning_rate=0.01,0.1; values that "
+        "hold commas: separated by semicolons; network.layer: layers by semicolons, networks by |; with "
+        "--random also a range, log:0.001..0.1 or lin:0.5..0.9",
+        true, true},
+    OwnFlag{"random", "N", "N points drawn at random; all combinations where not given"},
+    OwnFlag{"seeds", "N", "N networks for each point, of which the scores' mean counts; 1 where not given"},
+    kTrainFlags[0],
+    kTrainFlags[1],
+    kInject,
+    kJson};
 constexpr std::array kResumeFlags{
     OwnFlag{"model", "FILE", "where the model that the run started from is now"},
-    OwnFlag{"allow", "NAME",
+    OwnFlag{"allow", "data|program|KEY",
             "what may have changed: data, program, or a key that changes bits, which is refused "
             "otherwise; several times",
             false, true},
@@ -80,7 +93,10 @@ constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
     OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
-    OwnFlag{"optimizer", "NAME", "step: as optimizer.name; sgd where not given"},
+    OwnFlag{.name = "optimizer",
+            .value = "NAME",
+            .help = "step: as optimizer.name; sgd where not given",
+            .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
@@ -118,6 +134,13 @@ constexpr std::array kSubcommands{
                .takes_config = true,
                .trains = true,
                .on_ranks = command_bag},
+    Subcommand{.name = "sweep",
+               .arguments = "CONFIG",
+               .help = "train with many values of keys, and rank them",
+               .flags = kSweepFlags,
+               .takes_config = true,
+               .trains = true,
+               .on_ranks = command_sweep},
     Subcommand{.name = "eval",
                .arguments = "CONFIG",
                .help = "loss and accuracy of a model; the activity of a digraph",

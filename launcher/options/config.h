@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "comm/gradient_reducer.h"
 #include "core/arithmetic/arithmetic.h"
@@ -125,5 +126,11 @@ struct Config {
 
 /// Throws ConfigError, naming key and origin, for combinations that cannot be.
 Config make_config(const ResolvedOptions& options);
+
+/// The values that count, without the keys that a choice of a higher source leaves unread: a flag
+/// --optimizer.name adam drops the momentum that a file, or a variable, gives besides another rule. Each has
+/// its default then, and ResolvedOptions::dropped says so. What one source contradicts itself in stays, for
+/// make_config to refuse.
+ResolvedOptions settle(const std::string& config_name, const std::vector<LayeredOption>& layered);
 
 }  // namespace lockstep

@@ -29,8 +29,9 @@ void check_keys(const ResolvedOptions& options) {
         if (readers.empty() || std::ranges::find(readers, source.name) != readers.end()) continue;
         // A variable may be set once for all configurations, whether or not this one reads it.
         if (option.values.front().origin.starts_with("variable ")) continue;
-        throw ConfigError(fmt::format("{}: belongs to data.source = {}, but {} is chosen; remove the key",
-                                      options.place(key), either(readers), source.name));
+        throw UnreadKey(options, key, {"data.source"},
+                        fmt::format("belongs to data.source = {}, but {} is chosen; remove the key",
+                                    either(readers), source.name));
     }
     if (source.needs.empty()) return;
     const std::string needed = fmt::format("data.{}", source.needs);
@@ -48,7 +49,7 @@ SplitShares read_split(const ResolvedOptions& options) {
             "(training, validation) or 60/20/20 (training, validation, test)",
             options.place("data.split")));
     }
-    refuse_without(options, "data.split_seed", !split->per_cent.empty(), "data.split");
+    refuse_without(options, "data.split_seed", !split->per_cent.empty(), "data.split", {"data.split"});
     return *split;
 }
 
@@ -66,6 +67,7 @@ DataOptions read_data(const ResolvedOptions& options) {
     check_keys(options);
     return {.source = options.text("data.source"),
             .dir = options.text("data.dir"),
+            .dir_of_all = options.at("data.dir").values.front().origin.starts_with("variable "),
             .prefix = options.text("data.prefix"),
             .scale = read_scale(options),
             .train_vectors = options.text("data.train_vectors"),
@@ -90,9 +92,11 @@ AugmentationOptions read_augmentation(const ResolvedOptions& options) {
         .elastic_alpha = number<float>(options, "augmentation.elastic_alpha"),
         .elastic_sigma = number<float>(options, "augmentation.elastic_sigma")};
     refuse_without(options, "augmentation.elastic_sigma", augmentation.elastic_alpha != 0.0F,
-                   "augmentation.elastic_alpha");
+                   "augmentation.elastic_alpha", {"augmentation.elastic_alpha"});
     refuse_without(options, "augmentation.width", augmentation.any(),
-                   "a distortion such as augmentation.shift");
+                   "a distortion such as augmentation.shift",
+                   {"augmentation.shift", "augmentation.rotation", "augmentation.scaling",
+                    "augmentation.elastic_alpha"});
     return augmentation;
 }
 
@@ -104,10 +108,11 @@ PreprocessingOptions read_preprocessing(const ResolvedOptions& options) {
     const bool rotates =
         preprocessing.inputs == InputScaling::kPca || preprocessing.inputs == InputScaling::kWhiten;
     if (options.given("preprocessing.components") && !rotates) {
-        throw ConfigError(
-            fmt::format("{}: belongs to preprocessing.inputs = pca or whiten, but {} is chosen; remove the "
+        throw UnreadKey(
+            options, "preprocessing.components", {"preprocessing.inputs"},
+            fmt::format("belongs to preprocessing.inputs = pca or whiten, but {} is chosen; remove the "
                         "key, or choose one of these",
-                        options.place("preprocessing.components"), options.text("preprocessing.inputs")));
+                        options.text("preprocessing.inputs")));
     }
     return preprocessing;
 }

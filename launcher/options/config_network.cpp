@@ -52,7 +52,8 @@ NetworkSpec read_network(const ResolvedOptions& options) {
     network.input_dropout = number<float>(options, "network.input_dropout");
     network.dropout_by_step = options.text("network.dropout_draw") == "step";
     refuse_without(options, "network.dropout_draw", network.drops_out(),
-                   "dropout= of a layer or network.input_dropout");
+                   "dropout= of a layer or network.input_dropout",
+                   {"network.layer", "network.input_dropout"});
     check_network(options, network);
     return network;
 }

@@ -22,9 +22,10 @@ void refuse_keys_of_others(const ResolvedOptions& options) {
         if (!option.key.starts_with(kSection) || !options.given(option.key)) continue;
         const std::vector<std::string_view> owners = optimizers_that_read(option.key.substr(kSection.size()));
         if (owners.empty() || std::ranges::find(owners, name) != owners.end()) continue;
-        throw ConfigError(
-            fmt::format("{}: belongs to optimizer.name = {}, but {} is chosen; remove the key or choose {}",
-                        options.place(option.key), fmt::join(owners, ", "), name,
+        throw UnreadKey(
+            options, option.key, {"optimizer.name"},
+            fmt::format("belongs to optimizer.name = {}, but {} is chosen; remove the key or choose {}",
+                        fmt::join(owners, ", "), name,
                         owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
     }
 }
@@ -60,10 +61,11 @@ void refuse_keys_of_other_schedules(const ResolvedOptions& options, RateSchedule
             const auto keys = schedule_keys(value_named<RateSchedule>(name));
             if (std::ranges::find(keys, word) != keys.end()) owners.push_back(name);
         }
-        throw ConfigError(fmt::format(
-            "{}: belongs to optimizer.schedule = {}, but {} is chosen; remove the key or choose {}",
-            options.place(key), fmt::join(owners, ", "), options.text("optimizer.schedule"),
-            owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
+        throw UnreadKey(
+            options, key, {"optimizer.schedule"},
+            fmt::format("belongs to optimizer.schedule = {}, but {} is chosen; remove the key or choose {}",
+                        fmt::join(owners, ", "), options.text("optimizer.schedule"),
+                        owners.size() == 1 ? owners.front() : std::string_view("one that reads it")));
     }
 }
 
@@ -110,7 +112,8 @@ RegularisationOptions read_regularisation(const ResolvedOptions& options) {
         .max_norm = number<float>(options, "regularisation.max_norm"),
         .biases = options.text("regularisation.biases") == "true"};
     refuse_without(options, "regularisation.biases", regularisation.treats_weights(),
-                   "regularisation.l2 or regularisation.weight_decay");
+                   "regularisation.l2 or regularisation.weight_decay",
+                   {"regularisation.l2", "regularisation.weight_decay"});
     return regularisation;
 }
 

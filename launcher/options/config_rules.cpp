@@ -7,6 +7,7 @@
 
 #include "core/arithmetic/activation_table.h"
 #include "core/base/error.h"
+#include "launcher/options/config_sections.h"
 
 namespace lockstep {
 
@@ -67,10 +68,12 @@ const std::array kRules{
     ConfigRule{.key = "preprocessing.target_low",
                .broken = takes_classes_as_bits,
                .reason = classes_as_bits_reason,
+               .choice = "network.loss",
                .when_given = true},
     ConfigRule{.key = "preprocessing.target_high",
                .broken = takes_classes_as_bits,
                .reason = classes_as_bits_reason,
+               .choice = "network.loss",
                .when_given = true},
     ConfigRule{.key = "training.patience", .broken = watches_unmeasured<false>, .reason = unmeasured_reason},
     ConfigRule{.key = "training.keep", .broken = watches_unmeasured<true>, .reason = unmeasured_reason},
@@ -89,13 +92,15 @@ const std::array kRules{
                    [](const Config& config) {
                        return config.regularisation.l2 > 0.0F && needs_whole_layers(config);
                    },
-               .reason = own_decay_reason},
+               .reason = own_decay_reason,
+               .choice = "optimizer.name"},
     ConfigRule{.key = "regularisation.weight_decay",
                .broken =
                    [](const Config& config) {
                        return config.regularisation.weight_decay > 0.0F && needs_whole_layers(config);
                    },
-               .reason = own_decay_reason},
+               .reason = own_decay_reason,
+               .choice = "optimizer.name"},
     ConfigRule{.key = "regularisation.max_norm",
                .broken =
                    [](const Config& config) {
@@ -118,7 +123,8 @@ const std::array kRules{
                        return std::string(
                            "needs comm.reduction = tree: MPI's sums are not divided among the ranks; choose "
                            "none or tree");
-                   }},
+                   },
+               .choice = "comm.reduction"},
     ConfigRule{
         .key = "comm.shard",
         .broken = [](const Config& config) { return is_sharded(config) && needs_whole_layers(config); },
@@ -128,7 +134,8 @@ const std::array kRules{
                     "goes with rules that update any slice alone, but optimizer.name = {} scales a "
                     "step by the norms of a whole layer; choose none, or another rule",
                     config.optimizer.name);
-            }},
+            },
+        .choice = "optimizer.name"},
     ConfigRule{.key = "comm.shard",
                .broken =
                    [](const Config& config) {
@@ -140,7 +147,8 @@ const std::array kRules{
                            "needs training.arithmetic = fp32: {} keeps packed copies of all weights on "
                            "every rank; choose optimizer or fp32",
                            name_of(config.training.arithmetic));
-                   }},
+                   },
+               .choice = "training.arithmetic"},
     ConfigRule{.key = "comm.shard",
                .broken =
                    [](const Config& config) {
@@ -163,7 +171,8 @@ const std::array kRules{
                    [](const Config&) {
                        return std::string(
                            "needs comm.reduction = tree: MPI adds plain values; choose none or tree");
-                   }},
+                   },
+               .choice = "comm.reduction"},
 };
 
 std::string place_of(const ConfigRule& rule, const Config& config, const ResolvedOptions& options) {
@@ -178,7 +187,9 @@ void check_rules(const Config& config, const ResolvedOptions& options) {
     for (const ConfigRule& rule : kRules) {
         if (rule.when_given && !options.given(rule.key)) continue;
         if (!rule.broken(config)) continue;
-        throw ConfigError(fmt::format("{}: {}", place_of(rule, config, options), rule.reason(config)));
+        const std::string reason = rule.reason(config);
+        if (!rule.choice.empty()) throw UnreadKey(options, rule.key, {rule.choice}, reason);
+        throw ConfigError(fmt::format("{}: {}", place_of(rule, config, options), reason));
     }
 }
 

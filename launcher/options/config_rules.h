@@ -16,6 +16,7 @@ struct ConfigRule {
     std::string_view key;                  ///< whose value is at fault, and stands first in the message
     bool (*broken)(const Config&);         ///< of the values alone
     std::string (*reason)(const Config&);  ///< why, and what to do; asked where the rule is broken
+    std::string_view choice = {};  ///< the key whose choice leaves `key` without a reader, where that is why
     bool when_given = false;  ///< a default is never at fault: the key, where given, would have no effect
     std::size_t (*which)(const Config&) = nullptr;  ///< of a repeated key: the value at fault
 };

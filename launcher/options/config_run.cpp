@@ -21,9 +21,9 @@ CommConfig read_comm(const ResolvedOptions& options) {
                           .bucket_mib = number<double>(options, "comm.bucket_mib"),
                           .check_every = count(options, "comm.check_every")};
     if (comm.compression != Compression::kTopK && options.given("comm.keep")) {
-        throw ConfigError(
-            fmt::format("{}: belongs to comm.compression = top_k, but {} is chosen; remove the key",
-                        options.place("comm.keep"), name_of(comm.compression)));
+        throw UnreadKey(options, "comm.keep", {"comm.compression"},
+                        fmt::format("belongs to comm.compression = top_k, but {} is chosen; remove the key",
+                                    name_of(comm.compression)));
     }
     return comm;
 }

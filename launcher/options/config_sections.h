@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/number.h"
@@ -32,6 +35,23 @@ CommConfig read_comm(const ResolvedOptions& options);
 ResamplingConfig read_resampling(const ResolvedOptions& options);
 RunConfig read_run(const ResolvedOptions& options);
 
+/// A key was given which is not read, because of what other keys choose.
+class UnreadKey : public ConfigError {
+  public:
+    /// `choices`: the keys by whose values `key` is not read; `why` ends the message.
+    UnreadKey(const ResolvedOptions& options, std::string_view key, std::vector<std::string_view> choices,
+              std::string_view why)
+        : ConfigError(fmt::format("{}: {}", options.place(key), why)),
+          key_(key),
+          choices_(choices.begin(), choices.end()) {}
+    [[nodiscard]] const std::string& key() const noexcept { return key_; }
+    [[nodiscard]] const std::vector<std::string>& choices() const noexcept { return choices_; }
+
+  private:
+    std::string key_;
+    std::vector<std::string> choices_;
+};
+
 /// A number that was checked when it was resolved, so that reading it again cannot fail.
 template <class T>
 T number(const ResolvedOptions& options, std::string_view key) {
@@ -42,12 +62,12 @@ inline std::size_t count(const ResolvedOptions& options, std::string_view key) {
     return number<std::size_t>(options, key);
 }
 
-/// Throws ConfigError where `key` was given though it has no effect, because `missing` is.
+/// Throws UnreadKey where `key` was given though it has no effect, because `missing` is, as `choices` say.
 inline void refuse_without(const ResolvedOptions& options, std::string_view key, bool effect,
-                           std::string_view missing) {
+                           std::string_view missing, std::vector<std::string_view> choices) {
     if (effect || !options.given(key)) return;
-    throw ConfigError(fmt::format("{}: has no effect without {}; set that, or remove the key",
-                                  options.place(key), missing));
+    throw UnreadKey(options, key, std::move(choices),
+                    fmt::format("has no effect without {}; set that, or remove the key", missing));
 }
 
 }  // namespace lockstep

@@ -29,16 +29,18 @@ void read_stopping(const ResolvedOptions& options, TrainingConfig& training) {
     training.keep_best = options.text("training.keep") == "best";
     training.watches_accuracy = options.text("training.watch") == "validation_accuracy";
     refuse_without(options, "training.watch", training.watches_validation(),
-                   "training.patience or training.keep = best");
+                   "training.patience or training.keep = best", {"training.patience", "training.keep"});
 
     training.stop_gradient = number<double>(options, "training.stop_gradient");
     training.stop_gradient_steps = count(options, "training.stop_gradient_steps");
     training.stop_gradient_of_epoch = options.text("training.stop_gradient_of") == "epoch";
     const bool stops = training.stop_gradient > 0.0;
-    refuse_without(options, "training.stop_gradient_of", stops, "training.stop_gradient");
-    refuse_without(options, "training.stop_gradient_steps", stops && !training.stop_gradient_of_epoch,
-                   stops ? "training.stop_gradient_of = step: one epoch's gradient is enough"
-                         : "training.stop_gradient");
+    refuse_without(options, "training.stop_gradient_of", stops, "training.stop_gradient",
+                   {"training.stop_gradient"});
+    refuse_without(
+        options, "training.stop_gradient_steps", stops && !training.stop_gradient_of_epoch,
+        stops ? "training.stop_gradient_of = step: one epoch's gradient is enough" : "training.stop_gradient",
+        {"training.stop_gradient", "training.stop_gradient_of"});
     training.log_gradient = options.text("run.log_gradient") == "true";
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/base/spelling.h"
+#include "launcher/options/config.h"
 #include "launcher/options/config_paths.h"
 #include "launcher/options/options_environment.h"
 #include "launcher/options/options_file.h"
@@ -217,39 +218,35 @@ ResolvedOptions resolve_options(const OptionSources& sources) {
                                sources.config_file.empty() ? Given{} : from_file(sources.config_file)};
     const VariableLookup variable = lookup_in(sources.environment);
 
-    std::vector<ResolvedOption> options;
+    std::vector<LayeredOption> layered;
     for (const OptionSpec& spec : option_table()) {
-        ResolvedOption option{std::string(spec.key), {}};
-        for (const Given& given : all_given) {
-            // A source that is overruled is still checked: a wrong value is a wrong value.
-            std::vector<OptionValue> values = values_of(spec, given, variable);
-            if (option.values.empty()) option.values = std::move(values);
+        LayeredOption& option = layered.emplace_back(LayeredOption{std::string(spec.key), {}});
+        // A source that is overruled is still checked: a wrong value is a wrong value.
+        for (const Given& given : all_given) option.by_source.push_back(values_of(spec, given, variable));
+        const bool is_given =
+            std::ranges::any_of(option.by_source, [](const auto& values) { return !values.empty(); });
+        if (!is_given && spec.required && (spec.unless.empty() || !has_value(spec.unless, all_given))) {
+            throw ConfigError(fmt::format(
+                "{} is not given; it is {}: {}. Set it in {}, or by --{}", spec.key, rule_text(spec),
+                help_of(spec),
+                sources.config_file.empty() ? "the configuration file" : sources.config_file.string(),
+                spec.key));
         }
-        if (option.values.empty()) {
-            if (spec.required && (spec.unless.empty() || !has_value(spec.unless, all_given))) {
-                throw ConfigError(fmt::format(
-                    "{} is not given; it is {}: {}. Set it in {}, or by --{}", spec.key, rule_text(spec),
-                    help_of(spec),
-                    sources.config_file.empty() ? "the configuration file" : sources.config_file.string(),
-                    spec.key));
-            }
-            option.values.push_back({std::string(spec.default_text), "default"});
-        }
-        options.push_back(std::move(option));
     }
-    return {sources.config_file.stem().string(), std::move(options)};
+    return settle(sources.config_file.stem().string(), layered);
 }
 
 ResolvedOptions with_flags(const ResolvedOptions& options,
                            const std::vector<std::pair<std::string, std::string>>& flags) {
     const Given given = from_flags(flags);
     const std::vector<std::string> environment = process_environment();
-    std::vector<ResolvedOption> all = options.all();
-    for (ResolvedOption& option : all) {
-        std::vector<OptionValue> values = values_of(*find_option(option.key), given, lookup_in(environment));
-        if (!values.empty()) option.values = std::move(values);
+    std::vector<LayeredOption> layered;
+    for (const ResolvedOption& option : options.all()) {
+        layered.push_back(
+            {option.key,
+             {values_of(*find_option(option.key), given, lookup_in(environment)), option.values}});
     }
-    return {options.config_name(), std::move(all)};
+    return settle(options.config_name(), layered);
 }
 
 std::vector<std::string> process_environment() {

@@ -39,18 +39,26 @@ struct ResolvedOption {
     }
 };
 
+/// A key with what each source gives it, that of the highest precedence first; a source may give nothing.
+struct LayeredOption {
+    std::string key;
+    std::vector<std::vector<OptionValue>> by_source;
+};
+
 /// Every key of the table with its value and origin, each value checked by itself (spelling, range).
 /// A plain value, which ranks compare: see same_start.h.
 class ResolvedOptions {
   public:
     ResolvedOptions() = default;
-    ResolvedOptions(std::string config_name, std::vector<ResolvedOption> options)
-        : config_name_(std::move(config_name)), options_(std::move(options)) {}
+    ResolvedOptions(std::string config_name, std::vector<ResolvedOption> options, std::string dropped = "")
+        : config_name_(std::move(config_name)), options_(std::move(options)), dropped_(std::move(dropped)) {}
 
     /// The configuration file's name without folder and extension: "mnist".
     [[nodiscard]] const std::string& config_name() const { return config_name_; }
     /// All keys in the table's order.
     [[nodiscard]] const std::vector<ResolvedOption>& all() const { return options_; }
+    /// Which given keys were dropped, as a choice of a higher source does not read them; "" for none.
+    [[nodiscard]] const std::string& dropped() const { return dropped_; }
     /// Requires that `key` is in the table (an internal error otherwise).
     [[nodiscard]] const ResolvedOption& at(std::string_view key) const;
     /// The text of a key that is not repeated; "" where it has no default and was not given.
@@ -64,12 +72,13 @@ class ResolvedOptions {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-        archive& config_name_& options_;
+        archive& config_name_& options_& dropped_;
     }
 
   private:
     std::string config_name_;
     std::vector<ResolvedOption> options_;
+    std::string dropped_;
 };
 
 /// What the settings are resolved from.
@@ -79,11 +88,13 @@ struct OptionSources {
     std::vector<std::string> environment;                    ///< "NAME=value" of the whole environment
 };
 
-/// Resolves and checks each value by itself. Throws ConfigError naming key, file and line (or flag, or
-/// variable), the rule, and the nearest valid spelling. Not collective: reads the file here.
+/// Resolves and checks each value by itself, and drops what a choice of a higher source does not read
+/// (config.h, settle). Throws ConfigError naming key, file and line (or flag, or variable), the rule, and the
+/// nearest valid spelling. Not collective: reads the file here.
 ResolvedOptions resolve_options(const OptionSources& sources);
 
-/// The options with the flags' values in place of theirs. Throws ConfigError as resolve_options.
+/// The options with the flags' values in place of theirs, without what the flags' choices do not read. Throws
+/// ConfigError as resolve_options.
 ResolvedOptions with_flags(const ResolvedOptions& options,
                            const std::vector<std::pair<std::string, std::string>>& flags);
 

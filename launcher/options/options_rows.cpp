@@ -74,7 +74,7 @@ const std::array kTable{
     path("data.test_labels", "file in data.dir; empty: the only *_test_labels.csv"),
     path("data.table", "the file, a sample a line as in 0 1 : 1; training and test set at once"),
     whole("data.classes", "0", 0, kMostWhole,
-          "labels are below it; 0: 10 for mnist, the largest training label + 1 for csv"),
+          "labels are below it; 0: 10 for MNIST's files, the largest training label + 1 for csv"),
     whole("data.train_samples", "0", 0, kMostWhole,
           "how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),

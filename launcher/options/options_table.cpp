@@ -129,7 +129,10 @@ std::string rule_text(const OptionSpec& spec) {
             return fmt::format("a whole number from {:.0f} to {:.0f}{}", spec.least, spec.most, or_all);
         }
         case kReal:
-            if (spec.most == kMostReal) return fmt::format("a number above {}", spec.least);
+            if (spec.most == kMostReal && spec.least == -kMostReal) return "a number";
+            if (spec.most == kMostReal)
+                return spec.above ? fmt::format("a number above {}", spec.least)
+                                  : fmt::format("a number from {} up", spec.least);
             return fmt::format("a number {} {} and {} {}", spec.above ? "above" : "from", spec.least,
                                spec.below ? "below" : "up to", spec.most);
         case kRates:

@@ -82,7 +82,7 @@ std::string path_of_run(const Json& record, const std::string& path) {
 bool is_record(const Json& json) {
     if (!json.is_object() || !json.contains("options") || !json["options"].is_object()) return false;
     if (const auto subcommand = json.find("subcommand"); subcommand != json.end()) {
-        constexpr std::array kSubcommands{"train", "crossval", "bag"};
+        constexpr std::array kSubcommands{"train", "crossval", "bag", "sweep"};
         if (std::ranges::find(kSubcommands, *subcommand) == kSubcommands.end()) return false;
     }
     if (const auto allowed = json.find("allowed"); allowed != json.end()) {
@@ -122,6 +122,7 @@ Json run_record(const ResolvedOptions& options, const RunFacts& facts) {
                                 {"digest", facts.started_from->digest},
                                 {"layers", facts.started_from->layers}};
     }
+    if (!facts.flags.empty()) json["flags"] = facts.flags;
     std::error_code unknown;
     if (const auto here = std::filesystem::current_path(unknown); !unknown) json["directory"] = here.string();
     json["configuration"] = options.config_name();
@@ -198,6 +199,10 @@ std::optional<ModelOrigin> start_of(const Json& record) {
     } catch (const Json::exception& error) {
         throw_damaged(error.what());
     }
+}
+
+std::vector<std::pair<std::string, std::string>> flags_of(const Json& record) {
+    return value_or(record, "flags", std::vector<std::pair<std::string, std::string>>());
 }
 
 ResolvedOptions options_of(const Json& record,

@@ -20,7 +20,7 @@ namespace lockstep {
 /// What run.json says besides the resolved configuration. What every build knows is added: lockstep's
 /// version, compiler, MPI library, instruction set, CPU model.
 struct RunFacts {
-    std::string subcommand;  ///< "train", "crossval", "bag"
+    std::string subcommand;  ///< "train", "crossval", "bag", "sweep"
     std::string member;      ///< which of several networks of the configuration; "": the only one
     std::uint64_t seed = 1;  ///< which it is drawn from, where there are several
     std::size_t ranks = 1;
@@ -39,6 +39,8 @@ struct RunFacts {
     std::size_t steps_per_epoch = 0;
     bool promise_kept = true;          ///< false with comm.reduction = mpi
     std::vector<std::string> allowed;  ///< --allow, of all sessions: see RunIdentity
+    /// The subcommand's own flags that a run which goes on is to know: name and value, in order.
+    std::vector<std::pair<std::string, std::string>> flags;
 };
 
 /// Of a new run.
@@ -55,6 +57,7 @@ nlohmann::ordered_json read_run_record(const std::filesystem::path& dir);
 std::string subcommand_of(const nlohmann::ordered_json& record);
 std::vector<std::string> allowed_of(const nlohmann::ordered_json& record);
 std::optional<ModelOrigin> start_of(const nlohmann::ordered_json& record);
+std::vector<std::pair<std::string, std::string>> flags_of(const nlohmann::ordered_json& record);
 /// The configuration, with values in place of the record's for the keys of `flags`. Relative paths of the
 /// record that name nothing from here are those from where the run was started. Throws ConfigError for a flag
 /// as resolve_options.

@@ -53,6 +53,9 @@ inline void print_warning(const std::string& text) {
     write_text(stderr, printable("warning: " + text + "\n"));
 }
 
+/// "note: text" on a line of standard error, as printable.
+inline void print_note(const std::string& text) { write_text(stderr, printable("note: " + text + "\n")); }
+
 /// Writes out what is left in the buffers. "" where all that was printed has arrived; else an error message.
 std::string lost_output();
 

@@ -54,6 +54,18 @@ Prepared prepare(const Communicator& comm, const Config& config, const ResolvedO
     return prepared;
 }
 
+Prepared prepare_on(const Communicator& comm, const DataSets& data, const Config& config,
+                    const ResolvedOptions& options) {
+    check_same_files(comm, config);
+    return agree(comm, [&] {
+        set_thread_count(static_cast<int>(config.training.threads));
+        Prepared prepared;
+        prepared.data = data;
+        check_network(config, options, prepared);
+        return prepared;
+    });
+}
+
 void fit_inputs(Prepared& prepared, const PreprocessingOptions& options) {
     if (prepared.start && prepared.start->inputs()) {
         const ModelInputs& inputs = *prepared.start->inputs();

@@ -32,6 +32,10 @@ Prepared prepare(const Config& config, const ResolvedOptions& options);
 /// throws, and where they see other data or weights (exit code 3). Collective.
 Prepared prepare(const Communicator& comm, const Config& config, const ResolvedOptions& options);
 
+/// The same with data that are open: another network on them, other threads. Collective.
+Prepared prepare_on(const Communicator& comm, const DataSets& data, const Config& config,
+                    const ResolvedOptions& options);
+
 /// Fits the configuration's preprocessing to the training set and lets all three sets be seen through it:
 /// where a network is trained. A model that is used, or started from with its lowest layer, comes with its
 /// own (model_inputs.h). Throws DataError. Not collective.

@@ -215,13 +215,18 @@ void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopR
 
 }  // namespace
 
+void check_trainable(const Config& config, const ResolvedOptions& options, const Prepared& prepared,
+                     std::size_t ranks) {
+    check_stopping(config, options, prepared.network, prepared.data.validation != nullptr);
+    const PlanReport plan = make_plan(config, prepared.network, *prepared.data.train, ranks);
+    check_memory(options, plan.activation_bytes, plan.memory_bytes());
+}
+
 FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progress progress) {
     Prepared prepared = job.prepared;
     agree(comm, [&] {
-        check_stopping(job.config, job.options, prepared.network, prepared.data.validation != nullptr);
+        check_trainable(job.config, job.options, prepared, comm.size());
         fit_inputs(prepared, job.config.preprocessing);
-        const PlanReport plan = make_plan(job.config, prepared.network, *prepared.data.train, comm.size());
-        check_memory(job.options, plan.activation_bytes, plan.memory_bytes());
         check_threads_start(static_cast<int>(job.config.training.threads));
     });
     Trainer trainer(comm, job.config, prepared.network, prepared.data,

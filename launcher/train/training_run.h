@@ -43,6 +43,11 @@ struct FinishedRun {
     }
 };
 
+/// Throws ConfigError for what a training on so many ranks would refuse before its first step: stopping
+/// rules, memory. Not collective.
+void check_trainable(const Config& config, const ResolvedOptions& options, const Prepared& prepared,
+                     std::size_t ranks);
+
 /// Chooses the run directory, once nothing can be refused any more, or goes on with the run in one from its
 /// newest good checkpoint, trains, saving checkpoints meanwhile, and writes the model, unless a rank asks to
 /// stop before the end: then it leaves a checkpoint. Rank 0 tells the user by `progress`. Throws as Trainer,

@@ -1,5 +1,6 @@
 """The forms in which people write a configuration: taken as they are meant, or refused in words that say what is wrong."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -193,6 +194,86 @@ class Numbers(Forms):
         outcome = self.lockstep("gradcheck", self.write("c.ini", XOR), "--tolerance", "0,1")
         self.assertEqual(outcome.code, USAGE, outcome)
         self.assertIn("write a decimal point: 0.1", outcome.err)
+
+
+class Choices(Forms):
+    """What a flag or a variable chooses leaves keys of the file without a reader."""
+
+    MOMENTUM = XOR + "momentum = 0.9\n"
+    NOTE = "--optimizer.name adam does not read, and so drops, "
+
+    def notes(self, outcome):
+        return [line for line in outcome.err.splitlines() if line.startswith("note: ")]
+
+    def test_a_choice_by_flag_drops_the_keys_of_the_file_that_it_does_not_read_and_says_so_in_one_line(self):
+        config = self.write("c.ini", self.MOMENTUM)
+        for command in (["plan"], ["plan", "--json"], ["gradcheck"], ["train", "--run.dir", "run"],
+                        ["crossval", "--run.dir", "folds", "--resampling.folds", "2", "--training.global_batch", "all"]):
+            with self.subTest(command):
+                outcome = self.succeed(command[0], config, "--optimizer.name", "adam", *command[1:])
+                [note] = self.notes(outcome)
+                self.assertIn(self.NOTE, note)
+                self.assertTrue(note.endswith("c.ini:13: optimizer.momentum = 0.9"), note)
+        self.assertEqual(self.notes(self.succeed("plan", config)), [])
+        by_variable = self.succeed("plan", config, LOCKSTEP_OPTIMIZER_NAME="adam")
+        self.assertIn("LOCKSTEP_OPTIMIZER_NAME=adam does not read", self.notes(by_variable)[0])
+        # A variable stands below a flag, as the file does.
+        above = self.succeed("plan", self.write("c.ini", XOR), "--optimizer.name", "adam", LOCKSTEP_OPTIMIZER_MOMENTUM="0.9")
+        self.assertIn("LOCKSTEP_OPTIMIZER_MOMENTUM=0.9", self.notes(above)[0])
+
+    def test_what_was_dropped_is_not_in_the_record_and_the_run_goes_on_and_is_replayed(self):
+        config = self.write("c.ini", self.MOMENTUM)
+        run = self.train(config, "run", "--optimizer.name", "adam", ranks=2)
+        options = json.loads((run / "run.json").read_text())["options"]
+        self.assertEqual(options["optimizer.momentum"], {"value": 0, "origin": "default"})
+        self.assertEqual(self.digest(run),
+                         self.digest(self.train(self.write("d.ini", XOR.replace("sgd", "adam")), "plain")))
+        self.succeed("replay", run, "--step", "2")
+        longer = self.succeed("resume", run, "--training.epochs", "5", "--allow", "training.epochs")
+        self.assertEqual(self.notes(longer), [])
+        self.assertEqual(self.digest(run),
+                         self.digest(self.train(config, "five", "--optimizer.name", "adam", "--training.epochs", "5")))
+
+    def test_every_kind_of_choice_does(self):
+        csv = CSV + "schedule = cosine\nrate_final = 0.1\n[regularisation]\nl2 = 0.1\nbiases = true\n"
+        squares = CSV.replace("softmax", "sigmoid\nloss = square_error") + "[preprocessing]\ntarget_low = -1\n"
+        self.with_data("data")
+        for text, flags, dropped in [
+                (csv, ["optimizer.schedule=constant"], ["optimizer.rate_final"]),
+                (csv, ["data.source=letters"], ["data.dir"]),
+                (csv, ["regularisation.l2=0"], ["regularisation.biases"]),
+                (csv, ["optimizer.name=lamb"], ["regularisation.l2", "regularisation.biases"]),
+                (squares, ["network.loss=cross_entropy"], ["preprocessing.target_low"]),
+                (XOR + "[preprocessing]\ninputs = pca\ncomponents = 2\n", ["preprocessing.inputs=none"],
+                 ["preprocessing.components"]),
+                (XOR + "[comm]\ncompression = top_k\nkeep = 0.5\n", ["comm.compression=bf16"], ["comm.keep"]),
+                (XOR + "[comm]\ncompression = top_k\nkeep = 0.5\n", ["comm.reduction=mpi"], ["comm.compression", "comm.keep"]),
+                (XOR + "[comm]\nshard = parameters\n", ["training.arithmetic=bf16"], ["comm.shard"]),
+                (CSV + "[data]\nsplit = 80/20\nsplit_seed = 2\n", ["data.split=none"], ["data.split_seed"]),
+                (CSV + "[data]\nsplit = 80/20\n[training]\npatience = 2\nwatch = validation_accuracy\n", ["training.patience=0"],
+                 ["training.watch"]),
+                (XOR + "[training]\nstop_gradient = 0.1\nstop_gradient_steps = 3\n", ["training.stop_gradient=0"],
+                 ["training.stop_gradient_steps"])]:
+            with self.subTest(flags=flags, text=text):
+                outcome = self.succeed("plan", self.write("c.ini", text), "--json", *(f"--{flag}" for flag in flags))
+                [note] = self.notes(outcome)
+                places = note.partition("drops, ")[2].split(", ")
+                self.assertEqual([place.split(": ")[1].split(" = ")[0] for place in places], dropped)
+                for key in dropped:
+                    self.assertEqual(outcome.json()["options"][key]["origin"], "default")
+
+    def test_keys_beside_the_choice_stay_errors(self):
+        adam, momentum = ["--optimizer.name", "adam"], ["--optimizer.momentum", "0.9"]
+        belongs = "belongs to optimizer.name = sgd"
+        self.assert_refused(XOR, f"--optimizer.momentum 0.9: {belongs}", arguments=[*adam, *momentum])
+        self.assert_refused(XOR.replace("sgd", "adam"), f"--optimizer.momentum 0.9: {belongs}", arguments=momentum)
+        self.assert_refused(XOR, f"LOCKSTEP_OPTIMIZER_MOMENTUM=0.9: {belongs}", LOCKSTEP_OPTIMIZER_NAME="adam",
+                            LOCKSTEP_OPTIMIZER_MOMENTUM="0.9")
+        # What the file says of itself, a flag that says it again does not change.
+        self.assert_refused(self.MOMENTUM.replace("sgd", "adam"), f"c.ini:13: optimizer.momentum = 0.9: {belongs}", arguments=adam)
+        # A bound on weights is no key of the way in which they are kept.
+        self.assert_refused(XOR + "[regularisation]\nmax_norm = 1\n", "regularisation.max_norm",
+                            arguments=["--comm.shard", "parameters"])
 
 
 class Paths(Forms):

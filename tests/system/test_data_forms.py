@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 import sys
+import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -23,6 +24,9 @@ leaf = 2
 [optimizer]
 learning_rate = 0.1
 """
+FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+# Labels that begin as MNIST's own do.
+DIGITS = idx_labels([5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5] + 28 * [0])
 VECTORS, LABELS = "data/set_train_vectors.csv", "data/set_train_labels.csv"
 
 
@@ -246,6 +250,31 @@ class Files(DataForms):
         for folder in [*folders, "shadowed"]:
             run = self.train("idx.ini", f"run_{folder}", "--data.dir", folder)
             self.assertEqual(self.digest(run), digest, folder)
+
+    def test_fashion_mnist_is_read_from_a_folder_that_is_given(self):
+        write_idx_set(self.write, "clothes")
+        write_idx_set(self.write, "digits", train_labels=gzip.compress(DIGITS))
+        self.write("fashion.ini", CONFIG.format(source="fashion_mnist", classes=10))
+        for arguments, variables in ((["--data.dir", "clothes"], {}), ([], {"LOCKSTEP_DATA_DIR": "clothes"})):
+            plan = self.succeed("plan", "fashion.ini", *arguments, "--json", **variables).json()
+            self.assertIn("Fashion-MNIST train (clothes/", plan["train_data"])
+            self.assertNotIn("digits", " ".join(plan["warnings"]))
+        plan = self.succeed("plan", "fashion.ini", "--data.dir", "digits", "--json").json()
+        self.assertIn("Fashion-MNIST train (digits/", plan["train_data"])
+        self.assertIn("handwritten digits", " ".join(plan["warnings"]))
+
+    @unittest.skipUnless(FASHION.exists(), f"{FASHION} is not there: install dataset-fashion-mnist")
+    def test_fashion_mnist_is_found_by_itself(self):
+        self.write("fashion.ini", CONFIG.format(source="fashion_mnist", classes=10).replace("dir = data\n", ""))
+        write_idx_set(self.write, "digits", train_labels=gzip.compress(DIGITS))
+        # A variable that names the folder of another set, or none of a set, is not taken for its own.
+        for variables, warned in (({}, False), ({"LOCKSTEP_DATA_DIR": "digits"}, True), ({"LOCKSTEP_DATA_DIR": "data"}, True)):
+            plan = self.succeed("plan", "fashion.ini", "--json", **variables).json()
+            self.assertIn(f"({FASHION}), 60000 samples", plan["train_data"])
+            self.assertEqual("holds no Fashion-MNIST" in " ".join(plan["warnings"]), warned)
+        # An empty flag takes back the folder that the file gives.
+        changed = self.succeed("plan", "idx.ini", "--data.source", "fashion_mnist", "--data.dir", "", "--json")
+        self.assertIn(f"({FASHION})", changed.json()["train_data"])
 
     def test_labels_of_qmnist_and_images_of_floats_give_the_same_run(self):
         write_idx_set(self.write, "plain", count=40)

@@ -55,7 +55,7 @@ class WithoutTraining(InterfaceTest):
         text = self.succeed("--help").out
         for name in ("train", "eval", "predict", "plan", "gradcheck", "digest", "diff", "export", "bench", "info"):
             self.assertRegex(text, rf"(?m)^\s*{name}\b")
-        keys = self.succeed("train", "--help").out
+        keys = self.succeed("train", "--help-all").out
         for key in ("data.source", "data.dir", "network.layer", "training.epochs", "training.max_steps",
                     "training.global_batch", "training.leaf", "training.seed", "training.threads",
                     "training.arithmetic", "optimizer.name", "optimizer.learning_rate", "optimizer.momentum",

@@ -101,7 +101,7 @@ class LayersWithoutParameters(ProgramTest):
                     self.assertIn(word, outcome.messages()[0])
 
     def test_help_lists_every_kind_activation_and_source_from_their_tables(self):
-        text = self.succeed("train", "--help").out
+        text = self.succeed("train", "--help-all", COLUMNS="10000").out
         self.assertIn("activation activation=identity|relu", text)
         self.assertIn("distance units=N [activation=gaussian|identity]", text)
         self.assertIn("mnist, csv: the folder of the files", text)

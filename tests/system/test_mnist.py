@@ -21,12 +21,6 @@ class Mnist(ProgramTest):
         alone = self.train(CONFIG, "one", "--training.epochs", "1", limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
         self.assertEqual(self.digest(run), self.digest(alone))
 
-    def test_the_course_configuration_learns_in_four_epochs(self):
-        # 97.9 % with each of three seeds; the thirty epochs of the configuration 98.69 %.
-        run = self.train(REPOSITORY / "configs" / "pv021.ini", "course", "--data.source", "mnist", "--training.epochs",
-                         "4", ranks=2, limit_seconds=240, LOCKSTEP_DATA_DIR=DATA)
-        self.assertGreater(read_json_lines(run / "metrics.jsonl")[-1]["test_accuracy"], 0.975)
-
     def test_the_configurations_with_dropout_and_with_distorted_images_learn(self):
         # A part of the first epoch of each: above 80 %, far from what whole runs reach, and farther from chance.
         for name, steps in (("mnist_dropout", 100), ("ciresan_small", 150), ("ciresan", 60)):

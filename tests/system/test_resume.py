@@ -41,7 +41,7 @@ def small(**changes):
 
 def optimizer_names():
     """All rules, as the help lists them."""
-    text = subprocess.run([PROGRAM, "train", "--help"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([PROGRAM, "train", "--help-all"], capture_output=True, text=True, check=True).stdout
     section = text[text.index("--optimizer.name"):text.index("--optimizer.learning_rate")]
     return re.findall(r"[a-z]+", re.search(r"one of ([a-z, \n]+)", section)[1])
 

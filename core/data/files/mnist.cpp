@@ -1,4 +1,4 @@
-// The four files of MNIST, or of its like, put together.
+// The four files of MNIST, or of its like, put together: the sources mnist and fashion_mnist.
 #include "core/data/files/mnist.h"
 
 #include <fmt/format.h>
@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
@@ -66,22 +69,15 @@ Shape shape_of(const IdxImages& images) {
     return images.inputs();
 }
 
-std::shared_ptr<const Dataset> stored(Part part, const std::string& name, std::size_t classes,
-                                      float divisor) {
+std::shared_ptr<const Dataset> stored(Part part, std::string_view name, std::size_t classes, float divisor) {
     const Shape shape = shape_of(part.images);
     return std::make_shared<StoredDataset>(fmt::format("{} ({})", name, part.images_path.string()),
                                            stored_form(std::move(part.images.pixels), divisor), shape,
                                            std::move(part.labels), classes, divisor);
 }
 
-}  // namespace
-
-DataSets open_mnist(const DataOptions& options) {
-    if (options.dir.empty()) {
-        throw ConfigError(
-            "data.dir: not set, but source mnist needs the folder of its four IDX files; "
-            "set data.dir or LOCKSTEP_DATA_DIR");
-    }
+/// Both sets of the four files, which are called `name`.
+DataSets open_files(const DataOptions& options, std::string_view name) {
     const std::size_t classes = options.classes > 0 ? options.classes : kDigits;
     const MnistFiles files = find_mnist_files(options.dir, options.prefix);
     Part train = read_part(files.train_images, files.train_labels, classes, options.train_samples);
@@ -93,9 +89,9 @@ DataSets open_mnist(const DataOptions& options) {
     }
     const float divisor = input_divisor(options.scale, train.images.pixels, train.images.of_bytes);
     const std::string remark = scale_remark(options.scale, train.images.pixels);
-    DataSets sets{stored(std::move(train), "MNIST train", classes, divisor),
+    DataSets sets{stored(std::move(train), fmt::format("{} train", name), classes, divisor),
                   nullptr,
-                  stored(std::move(test), "MNIST test", classes, divisor),
+                  stored(std::move(test), fmt::format("{} test", name), classes, divisor),
                   {}};
     if (!remark.empty()) sets.remarks.push_back(remark);
     if (!files.others.empty()) {
@@ -106,10 +102,72 @@ DataSets open_mnist(const DataOptions& options) {
     return sets;
 }
 
-namespace {
+/// Where Debian's package dataset-fashion-mnist has its files.
+constexpr std::string_view kFashionDir = "/usr/share/datasets/fashion-mnist";
+
+bool is_folder(const std::filesystem::path& path) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(path, ignored);
+}
+
+/// Whether `dir` has the handwritten digits, which have the names and shapes of Fashion-MNIST's files: by the
+/// first labels, the same in every copy.
+bool holds_digits(const std::filesystem::path& dir, const std::string& prefix) {
+    constexpr std::array<std::int64_t, 12> kFirst{5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5};
+    const std::vector<std::int64_t> labels = read_idx_labels(find_mnist_files(dir, prefix).train_labels);
+    return labels.size() >= kFirst.size() && std::equal(kFirst.begin(), kFirst.end(), labels.begin());
+}
+
+/// Whether `dir`, which is that of all configurations, is of use to this one: it may be another set's.
+bool holds_fashion(const std::filesystem::path& dir) {
+    try {
+        return !holds_digits(dir, "");
+    } catch (const DataError&) {
+        return false;
+    }
+}
+
 constexpr std::array<std::string_view, 6> kKeys{"dir",     "prefix",        "scale",
                                                 "classes", "train_samples", "test_samples"};
+constexpr std::array<std::string_view, 5> kFashionKeys{"dir", "scale", "classes", "train_samples",
+                                                       "test_samples"};
+
 }  // namespace
+
+DataSets open_mnist(const DataOptions& options) {
+    if (options.dir.empty()) {
+        throw ConfigError(
+            "data.dir: not set, but source mnist needs the folder of its four IDX files; "
+            "set data.dir or LOCKSTEP_DATA_DIR");
+    }
+    return open_files(options, "MNIST");
+}
+
+DataSets open_fashion_mnist(const DataOptions& options) {
+    DataOptions found = options;
+    found.prefix.clear();
+    std::string remark;
+    if (options.dir.empty()) {
+        found.dir = kFashionDir;
+        if (!is_folder(found.dir)) {
+            throw DataError(fmt::format(
+                "{}: is not there; install Debian's package dataset-fashion-mnist, as scripts/setup.sh does, "
+                "or set data.dir to the folder of Fashion-MNIST's four files",
+                kFashionDir));
+        }
+    } else if (options.dir_of_all && is_folder(kFashionDir) && !holds_fashion(options.dir)) {
+        found.dir = kFashionDir;
+        remark = fmt::format("LOCKSTEP_DATA_DIR={} holds no Fashion-MNIST, so {} is read",
+                             options.dir.string(), kFashionDir);
+    } else if (holds_digits(options.dir, "")) {
+        remark = fmt::format(
+            "{} holds MNIST's handwritten digits, not Fashion-MNIST; data.source = mnist is their source",
+            options.dir.string());
+    }
+    DataSets sets = open_files(found, "Fashion-MNIST");
+    if (!remark.empty()) sets.remarks.push_back(remark);
+    return sets;
+}
 
 extern const DataSource kMnistSource{
     .name = "mnist",
@@ -118,6 +176,13 @@ extern const DataSource kMnistSource{
     .needs = "dir",
     .needed_for = "the folder of its files",
     .open = open_mnist,
+};
+
+extern const DataSource kFashionMnistSource{
+    .name = "fashion_mnist",
+    .what = "images of clothes, MNIST's files of Debian's dataset-fashion-mnist where data.dir is not given",
+    .keys = kFashionKeys,
+    .open = open_fashion_mnist,
 };
 
 }  // namespace lockstep

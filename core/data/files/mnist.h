@@ -11,4 +11,8 @@ namespace lockstep {
 /// files that do not fit each other and labels out of range.
 DataSets open_mnist(const DataOptions& options);
 
+/// The same of Fashion-MNIST: from the folder of Debian's package where options.dir is empty, or is that of
+/// all configurations and holds something else. Throws DataError where there is no such folder either.
+DataSets open_fashion_mnist(const DataOptions& options);
+
 }  // namespace lockstep

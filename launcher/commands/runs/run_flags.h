@@ -10,7 +10,10 @@ namespace lockstep {
 inline constexpr std::array kVerifyFlags{
     OwnFlag{"ranks", "N,N,…", "numbers of ranks; 1,2,3,4 where not given"},
     OwnFlag{"threads", "N,N,…", "with each of these training.threads; as configured where not given"},
-    OwnFlag{"shard", "WORD,…", "with each of these comm.shard; as configured where not given"},
+    OwnFlag{.name = "shard",
+            .value = "WORD,…",
+            .help = "with each of these comm.shard; as configured where not given",
+            .like_key = "comm.shard"},
     OwnFlag{"steps", "N", "steps of each run; 20 where not given"},
     OwnFlag{"launcher", "'WORDS'",
             "what starts ranks, up to their number; 'mpirun --oversubscribe --bind-to none -n' where not "

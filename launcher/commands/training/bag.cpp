@@ -8,7 +8,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/train/resampled_training.h"
+#include "launcher/several/resampled_training.h"
 
 namespace lockstep {
 
@@ -21,13 +21,14 @@ int command_bag(Communicator& comm, const CommandInput& input) {
         return bootstrap(prepared.data.train->size(), input.config.resampling.seed,
                          static_cast<std::uint32_t>(i));
     };
-    const ResampledTraining training{.kind = "bag",
-                                     .report_file = "bag.json",
-                                     .count = input.config.resampling.bags,
-                                     .draw = draw,
-                                     .subcommand = "bag",
-                                     .own_seeds = true};
-    const Resampled trained = train_resampled(comm, job, training, progress);
+    const SeveralNetworks networks = agree(comm, [&] {
+        return resampled_networks(job, {.subcommand = "bag",
+                                        .kind = "bag",
+                                        .count = input.config.resampling.bags,
+                                        .draw = draw,
+                                        .own_seeds = true});
+    });
+    const TrainedNetworks trained = train_several(comm, job, networks, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
@@ -39,7 +40,7 @@ int command_bag(Communicator& comm, const CommandInput& input) {
         }
         progress.line(fmt::format("together: lockstep eval {} --model {}", input.positional.front().string(),
                                   report["run_dir"].get<std::string>()));
-        publish(trained, training, input.config.run.overwrite);
+        publish(trained, networks, input.config.run.overwrite);
         if (input.json) print_json(trained.report);
     });
     return static_cast<int>(ExitCode::kDone);

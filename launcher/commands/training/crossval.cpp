@@ -1,7 +1,6 @@
 // `lockstep crossval`: how well a configuration generalises, by k-fold cross-validation.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -10,26 +9,11 @@
 #include "launcher/commands/commands.h"
 #include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
-#include "launcher/train/resampled_training.h"
+#include "launcher/several/resampled_training.h"
 
 namespace lockstep {
 
 namespace {
-
-/// Mean and standard deviation (of n - 1) of a score over the folds; nothing where it was not measured.
-nlohmann::json spread(const nlohmann::json& networks, const std::string& score) {
-    std::vector<double> values;
-    for (const nlohmann::json& network : networks) {
-        if (network.contains(score)) values.push_back(network[score].get<double>());
-    }
-    if (values.size() < networks.size()) return {};
-    const auto n = static_cast<double>(values.size());
-    double mean = 0.0;
-    for (const double value : values) mean += value / n;
-    double squares = 0.0;
-    for (const double value : values) squares += (value - mean) * (value - mean);
-    return {{"mean", mean}, {"standard_deviation", std::sqrt(squares / (n - 1.0))}};
-}
 
 void print(Progress& progress, const nlohmann::json& report) {
     for (const nlohmann::json& network : report["networks"]) {
@@ -63,12 +47,13 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
                                       prepared.data.train->size()));
     });
     const TrainingJob job = training_job(input, setup);
-    const ResampledTraining training{.kind = "fold",
-                                     .report_file = "crossval.json",
-                                     .count = folds.size(),
-                                     .draw = [&](std::size_t i) { return folds[i]; },
-                                     .subcommand = "crossval"};
-    Resampled trained = train_resampled(comm, job, training, progress);
+    const SeveralNetworks networks = agree(comm, [&] {
+        return resampled_networks(job, {.subcommand = "crossval",
+                                        .kind = "fold",
+                                        .count = folds.size(),
+                                        .draw = [&](std::size_t i) { return folds[i]; }});
+    });
+    TrainedNetworks trained = train_several(comm, job, networks, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);
     agree(comm, [&] {
         if (comm.rank() != 0) return;
@@ -76,7 +61,7 @@ int command_crossval(Communicator& comm, const CommandInput& input) {
         report["validation_loss"] = spread(report["networks"], "validation_loss");
         report["validation_accuracy"] = spread(report["networks"], "validation_accuracy");
         print(progress, report);
-        publish(trained, training, input.config.run.overwrite);
+        publish(trained, networks, input.config.run.overwrite);
         if (input.json) print_json(trained.report);
     });
     return static_cast<int>(ExitCode::kDone);

@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/spelling.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/own_flags.h"
 #include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/checkpoint_reader.h"
@@ -100,6 +101,7 @@ ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input) {
     return agree(comm, [&] {
         check_flags(input);
         input.subcommand = subcommand_of(record);
+        for (const auto& [name, value] : flags_of(record)) set_own_flag(input.subcommand, input, name, value);
         const auto start = start_of(record);
         if (!start && !input.models.empty())
             throw ConfigError(fmt::format("--model: {} did not start from a model", dir.string()));
@@ -134,6 +136,7 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     going_on.going_on = dir;
     if (input.subcommand == "crossval") return command_crossval(comm, going_on);
     if (input.subcommand == "bag") return command_bag(comm, going_on);
+    if (input.subcommand == "sweep") return command_sweep(comm, going_on);
     const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
     // A finished run goes on where it is told to train for longer.
     if (!result.empty() && input.allowed.empty()) {

@@ -3,7 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
+#include "launcher/commands/help/flag_words.h"
+#include "launcher/commands/help/help.h"
+#include "launcher/commands/help/wrapping.h"
 #include "launcher/options/options_table.h"
 #include "tests/launcher/launcher_support.h"
 
@@ -52,18 +57,41 @@ TEST_CASE("command line: two files, ranks, layers, formats") {
 }
 
 TEST_CASE("command line: help and version") {
-    CHECK(parse_command_line({"--help"}).help);
-    CHECK(parse_command_line({"help"}).help);
+    CHECK(parse_command_line({"--help"}).question == Question::kHelp);
+    CHECK(parse_command_line({"help"}).question == Question::kHelp);
     CHECK(parse_command_line({"train", "-h"}).subcommand->name == "train");
-    CHECK(parse_command_line({"--version"}).version);
+    CHECK(parse_command_line({"train", "c.ini", "--help-all"}).question == Question::kHelpAll);
+    CHECK(parse_command_line({"--version"}).question == Question::kVersion);
+    CHECK(parse_command_line({"--man"}).question == Question::kManPage);
+    CHECK(parse_command_line({"--bash-completion"}).question == Question::kBashCompletion);
+    constexpr std::size_t kWide = 10000;
     for (const Subcommand& subcommand : subcommands()) {
-        CHECK(contains(help_text(), std::string(subcommand.help)));
+        CHECK(contains(help_text(kWide), std::string(subcommand.help)));
         for (const OwnFlag& flag : subcommand.flags)
-            CHECK(contains(help_text(subcommand), "--" + std::string(flag.name)));
+            CHECK(contains(help_text(subcommand, kWide, false), "--" + std::string(flag.name)));
     }
-    for (const OptionSpec& spec : option_table()) {
-        CHECK(contains(help_text(subcommands().front()), "--" + std::string(spec.key) + " "));
+    for (const OptionSpec& spec : option_table())
+        CHECK(contains(help_text(subcommands().front(), kWide, true), "--" + std::string(spec.key) + " "));
+}
+
+TEST_CASE("command line: what help lists as common keys are keys, and common to some subcommand") {
+    for (const std::string_view key : common_keys()) {
+        CAPTURE(key);
+        const OptionSpec* spec = find_option(key);
+        REQUIRE(spec != nullptr);
+        CHECK(std::ranges::any_of(subcommands(), [&](const Subcommand& subcommand) {
+            return takes_keys(subcommand) && is_common(*spec, subcommand);
+        }));
     }
+}
+
+TEST_CASE("command line: help cuts lines at blanks, and words that are too long behind a bar or a comma") {
+    CHECK(wrapped("one two three", 7) == "one two\nthree");
+    CHECK(wrapped("one two three", 7, 2, 2) == "one\n  two\n  three");
+    CHECK(wrapped("a\n\nb", 7, 2) == "a\n\n  b");
+    CHECK(wrapped("is relu|tanh|step", 10) == "is relu|\ntanh|step");
+    CHECK(wrapped("is uncuttable", 6) == "is\nuncuttable");
+    CHECK(wrapped("ääää öö", 7) == "ääää öö");
 }
 
 TEST_CASE("command line: an unknown subcommand or flag is named with the nearest") {

@@ -225,7 +225,7 @@ TEST_CASE("config: a key of another data source is refused") {
     CHECK(contains(refusal({{"training.epochs", "1"}, {"data.train_vectors", "x.csv"}}),
                    "belongs to data.source = csv"));
     CHECK(contains(refusal({{"training.epochs", "1"}, {"data.dir", "x"}}, "alvinn"),
-                   "belongs to data.source = mnist or csv"));
+                   "belongs to data.source = mnist, fashion_mnist or csv"));
     CHECK(
         contains(refusal({{"training.epochs", "1"}, {"data.seed", "3"}}), "belongs to data.source = alvinn"));
     CHECK(refusal({{"training.epochs", "1"}, {"data.seed", "3"}}, "alvinn").empty());
