@@ -64,7 +64,7 @@ function comparisonSection(runs) {
 // Mean and standard deviation of networks that are one experiment: folds or bags of a directory.
 function meansOf(runs, shown) {
   const folder = (run) => run.dir.slice(0, run.dir.lastIndexOf("/"));
-  const members = runs.filter((run) => run.member);
+  const members = runs.filter((run) => /^(fold|bag) /.test(run.member || ""));
   return [...new Set(members.map(folder))].map((of) => meanOf(of, members.filter((run) => folder(run) === of), shown));
 }
 
