@@ -43,7 +43,10 @@ libboost-serialization-dev header boost/archive/binary_oarchive.hpp
 libfmt-dev                 header fmt/format.h
 nlohmann-json3-dev         header nlohmann/json.hpp
 zlib1g-dev                 header zlib.h
-libxxhash-dev              header xxhash.h'
+libxxhash-dev              header xxhash.h
+libprotobuf-dev            header google/protobuf/message_lite.h
+protobuf-compiler          command protoc
+libonnx-dev                header onnx/onnx.proto'
 # Images to train on, and the charts of reports, which the program does without: where they cannot be had, a word and no
 # error.
 wants='

@@ -34,6 +34,7 @@ struct Subcommand {
     std::string_view help;
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags
+    bool uses_model = false;    ///< the configuration may be that of a run, or a model's own (model_use.h)
     bool takes_run = false;  ///< the first argument is a run's directory; its configuration's keys are flags
     bool computes = true;    ///< with threads, whose number may be worth a warning
     bool trains = false;     ///< signals ask it to stop, or for a checkpoint (requests.h)

@@ -39,7 +39,8 @@ struct CommandInput {
     Combination combination = Combination::kAverage;  ///< --combine
     std::filesystem::path out;                        ///< --out FILE
     std::string set = "test";                         ///< --set train|validation|test
-    std::string format;                               ///< --format safetensors|npz
+    std::string format;                               ///< --format safetensors|npz|onnx
+    std::filesystem::path network_of;                 ///< --config CONFIG of `import`
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
     bool layers = false;                              ///< --layers
     bool confusion = false;                           ///< --confusion
@@ -97,5 +98,6 @@ int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
 int command_report(const CommandInput& input);
+int command_import(const CommandInput& input);
 
 }  // namespace lockstep

@@ -142,7 +142,8 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
     if (name == "charts") input.report.charts = file_name(name, value);
     if (name == "data.dir") input.report.data_dir = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
-    if (name == "format") input.format = one_of(name, value, {"safetensors", "npz"});
+    if (name == "format") input.format = one_of(name, value, {"safetensors", "npz", "onnx"});
+    if (name == "config") input.network_of = file_name(name, value);
     if (name == "allow") input.allowed.push_back(value);
     if (name == "inject") {
         for (const Fault& fault : parse_faults(value)) input.faults.push_back(fault);

@@ -11,6 +11,7 @@
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
 #include "core/arithmetic/dispatch/policy_digest.h"
+#include "launcher/commands/models/model_use.h"
 #include "launcher/options/config.h"
 #include "launcher/run/version.h"
 
@@ -60,8 +61,10 @@ std::vector<Fact> facts_of(const ResolvedOptions& options) {
 }
 
 ResolvedOptions own_options(const CommandLine& line) {
-    ResolvedOptions options =
-        resolve_options({line.input.positional.front(), line.input.config_flags, process_environment()});
+    ResolvedOptions options = line.subcommand->uses_model
+                                  ? given_options(line.input)
+                                  : resolve_options({line.input.positional.front(), line.input.config_flags,
+                                                     process_environment()});
     make_config(options);
     return options;
 }

@@ -11,8 +11,10 @@ namespace {
 
 constexpr OwnFlag kModel{
     "model", "FILE",
-    "the model file, or the run directory of train or bag; several times: networks that answer "
-    "together; network.weights where not given",
+    "a model file, also as safetensors or npz, or the directory of a run of train, crossval or bag; several "
+    "times: networks that answer together, which need not be of one form; where not given, the run's models, "
+    "or "
+    "network.weights",
     false, true};
 constexpr OwnFlag kCombine{
     "combine", "average|vote",
@@ -81,14 +83,22 @@ constexpr std::array kGradcheckFlags{
             "given"},
     OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
-constexpr std::array kExportFlags{OwnFlag{"format", "safetensors|npz", "the format", true},
-                                  OwnFlag{"out", "FILE", "the file to write", true}, kJson};
 constexpr std::array kReportFlags{
     OwnFlag{"out", "FILE", "the page; RUN_DIR/report.html where not given, report.html for several runs"},
     OwnFlag{"data.dir", "DIR", "where the runs' data are now; as they were trained where not given"},
     OwnFlag{"charts", "FILE|none",
             "Chart.js, if not where Debian's libjs-chart.js has it; none: tables without charts"},
     kJson};
+constexpr std::array kImportFlags{
+    OwnFlag{"config", "CONFIG",
+            "a configuration whose network the arrays are of; not needed for what export has written"},
+    OwnFlag{"out", "MODEL", "the model file to write", true}, kJson};
+constexpr std::array kExportFlags{
+    OwnFlag{"format", "safetensors|npz|onnx",
+            "parameters with all that makes a model of them again, for import, or "
+            "a graph that ONNX runtimes compute, from inputs as the data have them",
+            true},
+    OwnFlag{"out", "FILE", "the file to write", true}, kJson};
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
@@ -142,16 +152,18 @@ constexpr std::array kSubcommands{
                .trains = true,
                .on_ranks = command_sweep},
     Subcommand{.name = "eval",
-               .arguments = "CONFIG",
+               .arguments = "CONFIG|RUN_DIR|MODEL",
                .help = "loss and accuracy of a model; the activity of a digraph",
                .flags = kEvalFlags,
                .takes_config = true,
+               .uses_model = true,
                .on_ranks = command_eval},
     Subcommand{.name = "predict",
-               .arguments = "CONFIG",
+               .arguments = "CONFIG|RUN_DIR|MODEL",
                .help = "a model's prediction for every sample",
                .flags = kPredictFlags,
                .takes_config = true,
+               .uses_model = true,
                .on_ranks = command_predict},
     Subcommand{.name = "plan",
                .arguments = "CONFIG",
@@ -166,14 +178,14 @@ constexpr std::array kSubcommands{
                .takes_config = true,
                .alone = command_gradcheck},
     Subcommand{.name = "digest",
-               .arguments = "FILE",
+               .arguments = "MODEL|RUN_DIR",
                .help = "128-bit digest of a model's parameters",
                .flags = kDigestFlags,
                .alone = command_digest},
     Subcommand{.name = "diff",
                .arguments = "A B",
-               .help = "first difference of two models, or of two runs by their directories; exit code 0 "
-                       "equal, 1 different",
+               .help = "first difference of two models, or of two runs by their directories; of a run and a "
+                       "model: of the run's model; exit code 0 equal, 1 different",
                .flags = kDiffFlags,
                .alone = command_diff},
     Subcommand{.name = "replay",
@@ -193,8 +205,8 @@ constexpr std::array kSubcommands{
                .computes = false,
                .alone = command_verify},
     Subcommand{.name = "export",
-               .arguments = "MODEL",
-               .help = "write a model's parameters for other programs",
+               .arguments = "MODEL|RUN_DIR",
+               .help = "write a model for other programs",
                .flags = kExportFlags,
                .alone = command_export},
     Subcommand{.name = "report",
@@ -203,6 +215,11 @@ constexpr std::array kSubcommands{
                .flags = kReportFlags,
                .computes = false,
                .alone = command_report},
+    Subcommand{.name = "import",
+               .arguments = "FILE",
+               .help = "make a model file of safetensors or npz",
+               .flags = kImportFlags,
+               .alone = command_import},
     Subcommand{
         .name = "bench",
         .arguments = "comm|gemm|step",

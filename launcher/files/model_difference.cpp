@@ -55,6 +55,15 @@ std::optional<ModelDifference> first_difference(const ParameterLayout& layout, s
     return first;
 }
 
+LayerSpec computed(LayerSpec layer) {
+    const LayerSpec plain;
+    layer.initialiser = plain.initialiser;
+    layer.init_scale = plain.init_scale;
+    layer.draws_biases = plain.draws_biases;
+    layer.dropout = plain.dropout;
+    return layer;
+}
+
 std::string network_difference(const NetworkSpec& a, const NetworkSpec& b) {
     if (a.inputs.count() != b.inputs.count())
         return fmt::format("{} inputs against {}", a.inputs.count(), b.inputs.count());

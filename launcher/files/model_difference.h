@@ -35,6 +35,9 @@ std::optional<ModelDifference> first_difference(const Model& a, const Model& b);
 std::optional<ModelDifference> first_difference(const ParameterLayout& layout, std::span<const float> a,
                                                 std::span<const float> b);
 
+/// The layer without what concerns its training alone: first values and dropout.
+LayerSpec computed(LayerSpec layer);
+
 /// "" where the networks are the same, else what differs: "layer 1: dense units=10 … against dense units=11
 /// …".
 std::string network_difference(const NetworkSpec& a, const NetworkSpec& b);

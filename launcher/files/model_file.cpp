@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/archive/text_oarchive.hpp>
 #include <boost/serialization/level.hpp>
 #include <boost/serialization/string.hpp>
@@ -10,10 +11,14 @@
 #include <boost/serialization/vector.hpp>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
+#include <tuple>
+#include <utility>
 
 #include "comm/agreement.h"
 #include "core/base/error.h"
@@ -94,6 +99,31 @@ void transfer(Archive& archive, Preprocessing& preprocessing) {
     transfer_floats(archive, preprocessing.factor);
 }
 
+/// The numbers for a class and for the others, and the arithmetic.
+template <class Archive>
+void transfer_training(Archive& archive, ModelRecord& record) {
+    std::vector<float> coding{record.network.coding.low, record.network.coding.high};
+    transfer_floats(archive, coding);
+    if (coding.size() != 2) throw ConfigError("there are not two numbers for its classes");
+    record.network.coding.low = coding[0];
+    record.network.coding.high = coding[1];
+    std::string arithmetic(name_of(record.arithmetic));
+    archive& arithmetic;
+    const auto which = std::ranges::find(names_of<Arithmetic>, arithmetic);
+    if (which == names_of<Arithmetic>.end())
+        throw ConfigError(fmt::format("arithmetic {} is unknown", arithmetic));
+    record.arithmetic = static_cast<Arithmetic>(which - names_of<Arithmetic>.begin());
+}
+
+/// The oldest version that holds the record.
+std::uint32_t version_for(const ModelRecord& record) {
+    const TargetCoding usual;
+    const TargetCoding& coding = record.network.coding;
+    if (coding.low != usual.low || coding.high != usual.high || record.arithmetic != Arithmetic::kFp32)
+        return 3;
+    return record.preprocessing ? 2 : 1;
+}
+
 /// Whether the parts fit each other and the network.
 bool is_whole(const Preprocessing& preprocessing, const NetworkSpec& network) {
     const std::size_t outputs = preprocessing.output_size();
@@ -111,10 +141,12 @@ std::string to_text(ModelRecord record) {
     {
         boost::archive::text_oarchive archive(stream, boost::archive::no_header);
         transfer(archive, record, layers, loss);
-        if (record.preprocessing) {
-            Preprocessing preprocessing = *record.preprocessing;
+        const std::uint32_t version = version_for(record);
+        if (version >= 2) {
+            Preprocessing preprocessing = record.preprocessing ? *record.preprocessing : Preprocessing{};
             transfer(archive, preprocessing);
         }
+        if (version >= 3) transfer_training(archive, record);
     }
     return stream.str();
 }
@@ -131,10 +163,12 @@ ModelRecord from_text(const std::string& text, std::uint32_t version, std::span<
     if (version >= 2) {
         Preprocessing preprocessing;
         transfer(archive, preprocessing);
-        if (!is_whole(preprocessing, record.network))
+        const bool is_none = version >= 3 && preprocessing == Preprocessing{};
+        if (!is_none && !is_whole(preprocessing, record.network))
             throw ConfigError("its preprocessing does not fit its inputs");
-        record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
+        if (!is_none) record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
     }
+    if (version >= 3) transfer_training(archive, record);
     archive.finish();
     return record;
 }
@@ -192,7 +226,7 @@ std::unique_ptr<TensorWriter> begin_file(const std::filesystem::path& path, Mode
     for (const ParameterBlock& block : layout.blocks()) {
         record.parameters.push_back({block.name, block.layer, block.rows, block.cols});
     }
-    const std::uint32_t version = record.preprocessing ? 2 : 1;
+    const std::uint32_t version = version_for(record);
     return std::make_unique<TensorWriter>(path, kFormat, version, to_text(std::move(record)),
                                           layout.arena_size());
 }
@@ -228,16 +262,15 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
     writer->commit();
 }
 
-Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own) {
-    TensorReader reader(path, kFormat);
-    Model model;
-    model.arena = Buffer<float>(reader.value_count());
-    reader.read(model.arena.span());
-    reader.finish();
+namespace {
+
+/// What the record says, and the layout of its network.
+std::pair<ModelRecord, ParameterLayout> described_by(const TensorReader& reader,
+                                                     std::span<const LayerKind* const> own) {
     try {
-        model.record = from_text(reader.record(), reader.version(), own);
-        const Network network(model.record.network);
-        model.layout = network.layout();
+        ModelRecord record = from_text(reader.record(), reader.version(), own);
+        ParameterLayout layout = Network(record.network).layout();
+        return {std::move(record), std::move(layout)};
     } catch (const ConfigError& error) {
         reader.fail(fmt::format("the record at offset {} describes no network: {}; train again",
                                 TensorReader::record_offset(), error.what()));
@@ -245,8 +278,36 @@ Model read_model(const std::filesystem::path& path, std::span<const LayerKind* c
         reader.fail(fmt::format("the record at offset {} cannot be read: {}; train again",
                                 TensorReader::record_offset(), error.what()));
     }
+}
+
+}  // namespace
+
+Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own) {
+    TensorReader reader(path, kFormat);
+    Model model;
+    model.arena = Buffer<float>(reader.value_count());
+    reader.read(model.arena.span());
+    reader.finish();
+    std::tie(model.record, model.layout) = described_by(reader, own);
     check_blocks(reader, model, model.layout);
     return model;
+}
+
+ModelRecord read_model_record(const std::filesystem::path& path) {
+    TensorReader reader(path, kFormat);
+    std::vector<float> piece(std::min(reader.value_count(), std::size_t{1} << 18));
+    for (std::size_t done = 0; done < reader.value_count(); done += piece.size())
+        reader.read(std::span(piece).first(std::min(piece.size(), reader.value_count() - done)));
+    reader.finish();
+    return described_by(reader, {}).first;
+}
+
+bool is_model_file(const std::filesystem::path& path) noexcept {
+    std::error_code none;
+    if (!std::filesystem::is_regular_file(path, none)) return false;
+    std::ifstream file(path, std::ios::binary);
+    std::array<char, kFormat.magic.size()> magic{};
+    return file.read(magic.data(), magic.size()) && magic == kFormat.magic;
 }
 
 void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network,

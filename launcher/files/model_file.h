@@ -6,12 +6,15 @@
 //              data_source: the source, and where its inputs were divided by another number than the source
 //              always has " scale=DIVISOR" behind it, as in "csv scale=255", "csv scale=none"
 //              version 2: the same, and its preprocessing behind it, vectors as strings of f32 little-endian
+//              version 3: the same, the preprocessing perhaps "none", and behind it the two numbers that
+//              stood for a class and for all others, as such a string, and the name of the arithmetic
 //   values  := { block gap }, the blocks of record.parameters in order
 //   block   := { value:f32 }, rows * cols of them, row-major, little-endian
 //   gap     := zero bytes up to the next multiple of 64
 //
-// A reader of version v reads versions 1 to v; a model without preprocessing is written as version 1. The
-// arena is laid out in the file as it is in memory.
+// A reader of version v reads versions 1 to v. A model is written as the oldest version that holds what it
+// is: without preprocessing, with classes as 0 and 1 and in fp32 it is one of version 1. The arena is laid
+// out in the file as it is in memory.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "core/arithmetic/arithmetic.h"
 #include "core/base/buffer.h"
 #include "core/data/preprocessing.h"
 #include "core/network/network_spec.h"
@@ -31,7 +35,7 @@
 
 namespace lockstep {
 
-inline constexpr std::uint32_t kModelFileVersion = 2;
+inline constexpr std::uint32_t kModelFileVersion = 3;
 
 /// A parameter block's name and shape, as the record lists it.
 struct ParameterShape {
@@ -44,15 +48,16 @@ struct ParameterShape {
 
 /// What the file says about its network.
 struct ModelRecord {
-    NetworkSpec network;
-    std::string data_source;             ///< data.source it was trained on
+    NetworkSpec network;      ///< of its coding the two numbers, 0 and 1 in files that are older than these
+    std::string data_source;  ///< data.source it was trained on
     std::optional<float> input_divisor;  ///< what stored inputs were divided by; nothing: the source stores
                                          ///< none, or the file was written before models knew
     std::size_t classes = 0;             ///< 0: real outputs
     std::uint64_t seed = 0;
-    std::uint64_t step = 0;   ///< optimizer steps taken
-    std::uint64_t epoch = 0;  ///< epochs completed
-    std::string optimizer;    ///< its name
+    std::uint64_t step = 0;                     ///< optimizer steps taken
+    std::uint64_t epoch = 0;                    ///< epochs completed
+    std::string optimizer;                      ///< its name
+    Arithmetic arithmetic = Arithmetic::kFp32;  ///< of its training; fp32 in files that do not say
     std::string lockstep_version;
     std::shared_ptr<const Preprocessing> preprocessing;  ///< none: inputs as they are
     std::vector<ParameterShape> parameters;              ///< write_model fills it in from the layout
@@ -82,8 +87,14 @@ void write_model(const std::filesystem::path& path, ModelRecord record, const Pa
 /// `own`: layer kinds of the program's own, as for parse_layer.
 Model read_model(const std::filesystem::path& path, std::span<const LayerKind* const> own = {});
 
+/// The record alone, as read_model, whose checks it makes, but for those of the parameters' blocks. Holds no
+/// parameters.
+ModelRecord read_model_record(const std::filesystem::path& path);
+/// Whether the file begins as a model file does. False where it cannot be read.
+bool is_model_file(const std::filesystem::path& path) noexcept;
+
 /// Throws CheckpointError unless the model was made for `network` (inputs, layers, loss) and for inputs
-/// preprocessed like that: eval and predict.
+/// preprocessed like that.
 void check_fits(const std::filesystem::path& path, const ModelRecord& record, const NetworkSpec& network,
                 const PreprocessingOptions& preprocessing);
 

@@ -215,7 +215,8 @@ std::string ResolvedOptions::place(std::string_view key) const {
 ResolvedOptions resolve_options(const OptionSources& sources) {
     // Highest precedence first.
     const Given all_given[] = {from_flags(sources.flags), from_environment(sources.environment),
-                               sources.config_file.empty() ? Given{} : from_file(sources.config_file)};
+                               sources.config_file.empty() ? Given{} : from_file(sources.config_file),
+                               sources.base};
     const VariableLookup variable = lookup_in(sources.environment);
 
     std::vector<LayeredOption> layered;

@@ -15,10 +15,14 @@
 
 namespace lockstep {
 
+/// How the origin of a value begins that a model says of itself; its file follows.
+inline constexpr std::string_view kModelOrigin = "model ";
+
 /// One value of a key, and where it was given.
 struct OptionValue {
     std::string text;
-    std::string origin;  ///< "default", "flag --data.dir", "variable LOCKSTEP_DATA_DIR", "xor.ini:7"
+    std::string origin;  ///< "default", "flag --data.dir", "variable LOCKSTEP_DATA_DIR", "xor.ini:7",
+                         ///< "model m.lockstep"
     bool operator==(const OptionValue&) const = default;
 
     template <class Archive>
@@ -86,6 +90,9 @@ struct OptionSources {
     std::filesystem::path config_file;                       ///< empty: no file
     std::vector<std::pair<std::string, std::string>> flags;  ///< key and value, as given, without "--"
     std::vector<std::string> environment;                    ///< "NAME=value" of the whole environment
+    std::vector<std::pair<std::string, OptionValue>> base =
+        {};  ///< before the defaults, where nothing else
+             ///< gives the key: what a model says of itself
 };
 
 /// Resolves and checks each value by itself, and drops what a choice of a higher source does not read

@@ -44,6 +44,11 @@ Confusion::Confusion(std::size_t classes) : classes_(classes) {
 }
 
 void Confusion::add(std::uint64_t first, ConstMatrix outputs, std::span<const std::int32_t> labels) {
+    if (outputs.cols != classes_) {
+        throw ConfigError(
+            fmt::format("the network has {} outputs, but the data {} classes; give it data of its own",
+                        outputs.cols, classes_));
+    }
     for (std::size_t r = 0; r < outputs.rows; ++r) {
         const std::span<const float> row = outputs.row(r);
         const std::size_t predicted = argmax(row);

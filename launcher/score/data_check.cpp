@@ -39,6 +39,12 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
     const OptionValue& last = layers[counting];
     const std::size_t outputs = output_shape(network).count();
     const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
+    if (outputs != wanted && last.origin.starts_with(kModelOrigin)) {
+        throw DataError(
+            fmt::format("{}: has {} outputs, but {} has {} {}; give data like those it was trained on{}",
+                        last.origin, outputs, train.description(), wanted,
+                        train.classes() > 0 ? "classes" : "target values", label_range_advice(train)));
+    }
     if (outputs != wanted) {
         throw ConfigError(fmt::format(
             "{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}{}",

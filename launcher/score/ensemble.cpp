@@ -38,9 +38,14 @@ Ensemble::Ensemble(const std::vector<std::filesystem::path>& models, const Prepa
                         prepared.data.train->description()));
     }
     for (const auto& model : models) {
-        networks_.push_back(std::make_unique<TrainedNetwork>(model, prepared.network, config.preprocessing,
-                                                             config.training.arithmetic));
-        static_cast<void>(networks_.back()->seen(prepared.data.train));  // refuses what does not fit
+        networks_.push_back(TrainedNetwork::of_model(model, prepared, config.training.arithmetic));
+        const std::size_t outputs = networks_.back()->network().outputs();
+        const std::size_t first = networks_.front()->network().outputs();
+        if (outputs == first) continue;
+        throw CheckpointError(
+            fmt::format("model {}: has {} outputs, but {} has {}, so that they cannot answer "
+                        "together; give models of the same classes or values",
+                        model.string(), outputs, models.front().string(), first));
     }
 }
 
@@ -108,7 +113,8 @@ std::vector<std::string> Ensemble::scale_advice(const Dataset& set) const {
     return texts;
 }
 
-std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named) {
+std::vector<std::filesystem::path> model_files(std::span<const std::filesystem::path> named,
+                                               std::string_view flag) {
     std::vector<std::filesystem::path> files;
     for (const auto& path : named) {
         if (std::error_code ignored; !std::filesystem::is_directory(path, ignored)) {
@@ -118,17 +124,26 @@ std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem
         const auto model_in = [](const std::filesystem::path& dir) { return dir / kModelFile; };
         const std::size_t before = files.size();
         if (is_there(model_in(path))) files.push_back(model_in(path));
-        for (std::size_t number = 1; is_there(model_in(member_dir(path, "bag", number))); ++number)
-            files.push_back(model_in(member_dir(path, "bag", number)));
-        if (files.size() == before) {
-            throw ConfigError(
-                fmt::format("--model {}: holds neither model.lockstep nor bag-1/model.lockstep; name a model "
-                            "file, or a run directory "
-                            "of train or bag",
-                            path.string()));
+        for (const char* kind : {"bag", "fold"}) {
+            for (std::size_t number = 1; is_there(model_in(member_dir(path, kind, number))); ++number)
+                files.push_back(model_in(member_dir(path, kind, number)));
         }
+        if (files.size() > before) continue;
+        const bool is_run = is_there(files_of_run(path) / kRunFile);
+        throw ConfigError(fmt::format(
+            "{}{}: holds neither model.lockstep nor bag-1/model.lockstep nor fold-1/model.lockstep; {}", flag,
+            path.string(),
+            is_run ? "the run is not finished: `lockstep resume` goes on with it"
+                   : "name a model file, or the directory of a run of train, crossval or bag"));
     }
     return files;
+}
+
+std::filesystem::path one_model_file(const std::filesystem::path& named, std::string_view flag) {
+    std::vector<std::filesystem::path> files = model_files(std::span(&named, 1), flag);
+    if (files.size() == 1) return std::move(files.front());
+    throw ConfigError(fmt::format("{}{}: holds {} models; name one of them, as {}", flag, named.string(),
+                                  files.size(), files.front().string()));
 }
 
 std::vector<std::filesystem::path> same_model_files(const Communicator& comm,

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "comm/communicator.h"
@@ -61,9 +63,15 @@ class Ensemble {
     Combination combination_;
 };
 
-/// The model files that --model names: files as they are; for a directory its model.lockstep, else those of
-/// bag-1, bag-2, … in it. Throws ConfigError where a directory has neither.
-std::vector<std::filesystem::path> model_files(const std::vector<std::filesystem::path>& named);
+inline constexpr std::string_view kModelFlag = "--model ";
+
+/// The model files that are named: files as they are; for a run's directory its model.lockstep, else those of
+/// bag-1, bag-2, … or fold-1, fold-2, … in it. Throws ConfigError where a directory has none. `flag`: what
+/// messages have before the name.
+std::vector<std::filesystem::path> model_files(std::span<const std::filesystem::path> named,
+                                               std::string_view flag = kModelFlag);
+/// The same of what has to be one model: throws ConfigError where there are several.
+std::filesystem::path one_model_file(const std::filesystem::path& named, std::string_view flag = kModelFlag);
 
 /// The same on every rank. Throws CollectiveError, too, where ranks find other models (exit code 4).
 /// Collective.

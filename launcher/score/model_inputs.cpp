@@ -24,8 +24,8 @@ std::string ModelInputs::scale_advice(const Dataset& set) const {
     if (!own || own == divisor) return "";
     if (!divisor) {
         return fmt::format(
-            "model {}: does not say what its inputs were divided by, as an older lockstep wrote "
-            "it; they are taken {}, as data.scale has it",
+            "model {}: does not say what its inputs were divided by, as an older lockstep, or another "
+            "program, wrote it; they are taken {}, as data.scale has it",
             model.string(), divisor_text(*own));
     }
     return fmt::format(

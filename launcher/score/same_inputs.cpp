@@ -12,6 +12,7 @@
 #include "comm/agreement.h"
 #include "comm/same_on_all_ranks.h"
 #include "core/base/digest.h"
+#include "launcher/exchange/open_model.h"
 
 namespace lockstep {
 
@@ -64,8 +65,11 @@ std::string content_text(const std::filesystem::path& path) {
     return fmt::format("{} bytes with digest {}", bytes, digest.digest().hex());
 }
 
-/// model_file.h: the last 16 bytes are the digest of all bytes before them, big end first.
+/// model_file.h: the last 16 bytes are the digest of all bytes before them, big end first. Other forms have
+/// none.
 std::string checksum_text(const std::filesystem::path& path) {
+    const ModelForm form = form_of(path);
+    if (form == ModelForm::kSafetensors || form == ModelForm::kNpz) return content_text(path);
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) return unreadable();
     const std::streamoff bytes = file.tellg();

@@ -6,14 +6,48 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "launcher/exchange/open_model.h"
 #include "launcher/files/model_file.h"
 
 namespace lockstep {
 
+namespace {
+
+/// The model's network, which does not keep how classes are coded and how its inputs lie.
+NetworkSpec completed(NetworkSpec network, const NetworkSpec& prepared) {
+    network.coding = prepared.coding;
+    if (network.inputs.count() == prepared.inputs.count()) network.inputs = prepared.inputs;
+    return network;
+}
+
+}  // namespace
+
+TrainedNetwork::TrainedNetwork(ModelInputs inputs, const NetworkSpec& spec, Arithmetic arithmetic,
+                               Buffer<float> parameters)
+    : inputs_(std::move(inputs)), network_(spec, arithmetic), parameters_(std::move(parameters)) {
+    network_.pack(this->parameters());
+}
+
+std::unique_ptr<TrainedNetwork> TrainedNetwork::of_model(const std::filesystem::path& path,
+                                                         const Prepared& prepared, Arithmetic arithmetic) {
+    const ModelOutline outline{.network = prepared.network};
+    Model model = open_model(path, &outline);
+    const NetworkSpec spec = completed(model.record.network, prepared.network);
+    // Its constructor is nobody else's, so that make_unique has none.
+    std::unique_ptr<TrainedNetwork> trained(
+        new TrainedNetwork(ModelInputs::of(path, model.record), spec, arithmetic, std::move(model.arena)));
+    const auto seen = trained->seen(prepared.data.train);
+    if (seen->input_size() == spec.inputs.count()) return trained;
+    throw CheckpointError(
+        fmt::format("model {}: has {} inputs, but {} has {}; give data like those it was trained on",
+                    path.string(), spec.inputs.count(), seen->description(), seen->input_size()));
+}
+
 TrainedNetwork::TrainedNetwork(const std::filesystem::path& model, const NetworkSpec& expected,
                                const PreprocessingOptions& preprocessing, Arithmetic arithmetic)
     : network_(expected, arithmetic) {
-    Model read = read_model(model);
+    const ModelOutline outline{.network = expected};
+    Model read = open_model(model, &outline);
     check_fits(model, read.record, expected, preprocessing);
     inputs_ = ModelInputs::of(model, read.record);
     parameters_ = std::move(read.arena);
@@ -31,13 +65,12 @@ std::unique_ptr<TrainedNetwork> open_trained(std::span<const std::filesystem::pa
                                              const Config& config, const ResolvedOptions& options,
                                              const Prepared& prepared) {
     const Arithmetic arithmetic = config.training.arithmetic;
-    if (!models.empty()) {
-        return std::make_unique<TrainedNetwork>(models.front(), prepared.network, config.preprocessing,
-                                                arithmetic);
-    }
+    if (!models.empty()) return TrainedNetwork::of_model(models.front(), prepared, arithmetic);
     if (prepared.weights.empty()) {
         throw ConfigError(
-            "no weights are given; needs --model FILE, or network.weights in the configuration");
+            "no weights are given; needs --model FILE, or network.weights in the configuration, or the "
+            "directory of a "
+            "run in its place");
     }
     if (config.preprocessing.inputs != InputScaling::kNone) {
         throw ConfigError(

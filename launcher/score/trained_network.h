@@ -17,8 +17,14 @@ namespace lockstep {
 
 class TrainedNetwork {
   public:
-    /// Reads the model, checks that it was made for `expected` and for inputs preprocessed like that, and
-    /// packs it for `arithmetic`. Throws CheckpointError. Not collective.
+    /// Reads the model, whose own network it is, and packs it for `arithmetic`. `prepared`: what stands for
+    /// classes, how inputs lie, and, for arrays that another program wrote, the network. Throws
+    /// CheckpointError, also where the samples have other inputs than the network. Not collective.
+    static std::unique_ptr<TrainedNetwork> of_model(const std::filesystem::path& path,
+                                                    const Prepared& prepared, Arithmetic arithmetic);
+
+    /// Reads the model and checks that it was made for `expected` and for inputs preprocessed like that.
+    /// Throws CheckpointError. Not collective.
     TrainedNetwork(const std::filesystem::path& model, const NetworkSpec& expected,
                    const PreprocessingOptions& preprocessing, Arithmetic arithmetic);
 
@@ -38,6 +44,9 @@ class TrainedNetwork {
     }
 
   private:
+    TrainedNetwork(ModelInputs inputs, const NetworkSpec& spec, Arithmetic arithmetic,
+                   Buffer<float> parameters);
+
     std::optional<ModelInputs> inputs_;  // none: given parameters
     Network network_;
     Buffer<float> parameters_;

@@ -13,6 +13,8 @@
 #include "core/base/error.h"
 #include "core/base/number.h"
 #include "core/network/network.h"
+#include "launcher/exchange/open_model.h"
+#include "launcher/files/model_difference.h"
 #include "launcher/files/parameter_digest.h"
 #include "launcher/run/warning.h"
 #include "launcher/score/ensemble.h"
@@ -54,16 +56,6 @@ std::vector<std::size_t> chosen_layers(std::string_view chosen, std::size_t most
     return layers;
 }
 
-/// Without what concerns training alone, which is the configuration's to say.
-LayerSpec computed(LayerSpec layer) {
-    const LayerSpec plain;
-    layer.initialiser = plain.initialiser;
-    layer.init_scale = plain.init_scale;
-    layer.draws_biases = plain.draws_biases;
-    layer.dropout = plain.dropout;
-    return layer;
-}
-
 std::string shape_text(std::span<const ParameterBlock> blocks) {
     std::vector<std::string> texts;
     for (const ParameterBlock& block : blocks)
@@ -92,6 +84,12 @@ std::string remedy(std::size_t l, bool all) {
                : "choose other layers by --model_layers";
 }
 
+/// Arrays of another program are those of `spec`.
+Model model_like(const std::filesystem::path& path, const NetworkSpec& spec) {
+    const ModelOutline outline{.network = spec};
+    return open_model(path, &outline);
+}
+
 void check_inputs(const std::filesystem::path& path, const ModelRecord& record,
                   const PreprocessingOptions& preprocessing) {
     const auto text = [](const PreprocessingOptions& options) {
@@ -111,7 +109,7 @@ void check_inputs(const std::filesystem::path& path, const ModelRecord& record,
 
 WarmStart::WarmStart(const std::filesystem::path& path, std::string_view chosen, const NetworkSpec& spec,
                      const PreprocessingOptions& preprocessing)
-    : model_(read_model(path)), all_(chosen.empty()) {
+    : model_(model_like(path, spec)), all_(chosen.empty()) {
     const auto fail = [&](const std::string& what) {
         throw CheckpointError(fmt::format("model {}: {}", path.string(), what));
     };

@@ -178,6 +178,7 @@ void save(const Communicator& comm, const std::filesystem::path& path, const Con
     record.step = at.step;
     record.epoch = at.epoch;
     record.optimizer = config.optimizer.name;
+    record.arithmetic = config.training.arithmetic;
     record.lockstep_version = kVersion;
     write_model(comm, path, std::move(record), trainer.layout(), trainer.parameters());
 }

@@ -239,12 +239,6 @@ class ModelFiles(BadInputTest):
                     self.assertIn(name, outcome.messages()[0])
         self.assertFalse((self.folder / "out").exists())
 
-    def test_a_model_of_another_network_is_refused(self):
-        model = self.train("good.ini", "trained", "--data.dir", "data") / "model.lockstep"
-        self.write("other.ini", GOOD_CONFIG.replace("units=5", "units=6"))
-        self.refuse([("hidden layer of another size", ("--model", model), ("model.lockstep", "5", "6"))],
-                    ("eval", "other.ini", "--data.dir", "data"), CHECKPOINT)
-
 
 class WhereToWrite(BadInputTest):
     def test_a_run_directory_that_cannot_be_is_refused(self):

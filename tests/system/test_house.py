@@ -31,12 +31,12 @@ MAY_INCLUDE = {
                  "core/training", "comm"},
 }
 # The launcher's rooms, each of which may include those before it; rooms of one row may include each other.
-LAUNCHER_ORDER = [{"options"}, {"run", "files"}, {"score"}, {"recovery"}, {"train"}, {"several"},
+LAUNCHER_ORDER = [{"options"}, {"run", "files"}, {"exchange"}, {"score", "onnx"}, {"recovery"}, {"train"}, {"several"},
                   {"report"}, {"bench"}, {"commands"}]
 # Rooms of the launcher that are the program's own, and those of the library, which other programs use without it.
-PROGRAM_ROOMS = {"launcher/commands", "launcher/bench", "launcher/report"}
-LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/score",
-                 "launcher/recovery", "launcher/several"}
+PROGRAM_ROOMS = {"launcher/commands", "launcher/bench", "launcher/onnx", "launcher/report"}
+LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/exchange",
+                 "launcher/score", "launcher/recovery", "launcher/several"}
 # Libraries that must not be known below a floor: (what the #include names, the layers that may).
 LIBRARIES = [
     (re.compile(r"mpi\.h$"), {"comm", "launcher"}),

@@ -94,7 +94,7 @@ class Commands(Ranks):
     def test_a_fault_of_one_ranks_command_line_is_told(self):
         cases = []
         for arguments, word in ((["train", "x.ini", "--training.seeed", "3"], "--training.seeed"), (["trian"], "trian"),
-                                (["digest"], "FILE"), ([], "no subcommand")):
+                                (["digest"], "MODEL|RUN_DIR"), ([], "no subcommand")):
             cases.append(((("a", TRAIN), ("b", arguments)), "rank 1/2 on ", word))
             cases.append(((("b", arguments), ("a", TRAIN)), "rank 0/2 on ", word))
         self.refuse(cases, USAGE)

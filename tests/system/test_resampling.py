@@ -93,6 +93,9 @@ class Resampling(ProgramTest):
         for one, other, both in zip(*parts):
             self.assertAlmostEqual((one + other) / 2, both, delta=1e-5 * abs(both))
         together = self.succeed("eval", config, *flags, "--model", "bags", "--json").json()
+        outcome = self.lockstep("eval", config, *flags, "--model", "bags", "--combine", "vote")
+        self.assertEqual(outcome.code, USAGE, outcome)
+        self.assertIn("--combine vote: votes are for classes", outcome.err)
         # The square error is convex.
         self.assertLessEqual(together["loss"], statistics.mean(network["test_loss"] for network in report["networks"]))
 
@@ -106,8 +109,7 @@ class Resampling(ProgramTest):
                 (["bag", BAGGING, "--resampling.groups", "2"], ["--resampling.groups 2", "at most 1"]),
                 (["bag", BAGGING, "--run.dir", "bags"], ["already holds a run", "run.overwrite"]),
                 (["eval", BAGGING, "--model", self.folder], ["--model", "bag-1/model.lockstep"]),
-                (["eval", BAGGING, "--model", "bags", "--combine", "votes"], ["--combine votes", "vote"]),
-                (["eval", early, "--data.split", "none", "--model", "bags", "--combine", "vote"], ["--combine vote", "average"])):
+                (["eval", BAGGING, "--model", "bags", "--combine", "votes"], ["--combine votes", "vote"])):
             outcome = self.lockstep(*arguments)
             self.assertEqual(outcome.code, USAGE, outcome)
             for word in words:

@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
 #include "launcher/commands/commands.h"
+#include "launcher/exchange/open_model.h"
 #include "launcher/files/model_difference.h"
-#include "launcher/files/model_file.h"
 #include "launcher/run/printing.h"
+#include "launcher/score/ensemble.h"
 
 namespace lockstep {
 
@@ -68,12 +68,8 @@ int command_diff(const CommandInput& input) {
         return std::filesystem::is_directory(path, ignored);
     };
     if (std::ranges::all_of(input.positional, is_directory)) return diff_runs(input);
-    if (std::ranges::any_of(input.positional, is_directory)) {
-        throw ConfigError(fmt::format("{} and {}: a run's directory and a file; give two runs or two models",
-                                      input.positional[0].string(), input.positional[1].string()));
-    }
-    const Model a = read_model(input.positional[0]);
-    const Model b = read_model(input.positional[1]);
+    const Model a = open_model(one_model_file(input.positional[0], ""));
+    const Model b = open_model(one_model_file(input.positional[1], ""));
     const std::string networks = network_difference(a.record.network, b.record.network);
     const std::optional<ModelDifference> values = networks.empty() ? first_difference(a, b) : std::nullopt;
     if (input.json) {

@@ -10,6 +10,7 @@
 #include "launcher/commands/commands.h"
 #include "launcher/commands/models/eval_confusion.h"
 #include "launcher/commands/models/eval_digraph.h"
+#include "launcher/commands/models/model_use.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/warning.h"
 #include "launcher/score/ensemble.h"
@@ -109,9 +110,10 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
 
 }  // namespace
 
-int command_eval(Communicator& comm, const CommandInput& input) {
-    if (!input.config.digraph.empty()) return eval_digraph(comm, input);
-    const auto models = same_model_files(comm, input.models);
+int command_eval(Communicator& comm, const CommandInput& given) {
+    if (!given.config.digraph.empty()) return eval_digraph(comm, given);
+    const CommandInput input = with_models(comm, given);
+    const std::vector<std::filesystem::path>& models = input.models;
     const Prepared prepared = prepare(comm, input.config, input.options);
     if (models.size() > 1) return eval_together(comm, input, prepared, models);
     const auto trained =

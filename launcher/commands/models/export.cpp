@@ -1,27 +1,31 @@
-// `lockstep export`: a model's parameters in a format that other programs read.
+// `lockstep export`: a model in a format that other programs read.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "launcher/commands/commands.h"
-#include "launcher/files/export_formats.h"
-#include "launcher/files/model_file.h"
+#include "launcher/exchange/export_formats.h"
+#include "launcher/exchange/open_model.h"
 #include "launcher/files/output_target.h"
+#include "launcher/onnx/export_onnx.h"
 #include "launcher/run/printing.h"
+#include "launcher/score/ensemble.h"
 
 namespace lockstep {
 
 int command_export(const CommandInput& input) {
-    check_output(input.out, input.positional, input.json);
-    const Model model = read_model(input.positional.front());
+    const std::filesystem::path file = one_model_file(input.positional.front(), "");
+    check_output(input.out, std::span(&file, 1), input.json);
+    const Model model = open_model(file);
     if (input.format == "npz") {
         write_npz(input.out, model);
+    } else if (input.format == "onnx") {
+        write_onnx(input.out, model);
     } else {
         write_safetensors(input.out, model);
     }
     if (input.json) {
-        print_json(nlohmann::ordered_json{{"model", input.positional.front().string()},
+        print_json(nlohmann::ordered_json{{"model", file.string()},
                                           {"format", input.format},
                                           {"out", input.out.string()},
                                           {"arrays", model.layout.blocks().size()},

@@ -145,8 +145,8 @@ int command_gradcheck(const CommandInput& input) {
         network.pack(parameters.span());
         checked = check(input, network, parameters.span(), *prepared.data.train);
     } else {
-        const TrainedNetwork trained(input.models.front(), prepared.network, input.config.preprocessing,
-                                     arithmetic);
+        const TrainedNetwork trained(one_model_file(input.models.front()), prepared.network,
+                                     input.config.preprocessing, arithmetic);
         checked = check(input, trained.network(), trained.parameters(), *trained.seen(prepared.data.train));
     }
     const bool passed = std::ranges::all_of(checked.blocks, [&](const BlockCheck& block) {

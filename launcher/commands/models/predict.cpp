@@ -10,6 +10,7 @@
 #include "core/base/argmax.h"
 #include "core/data/batch_plan.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/models/model_use.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/files/output_target.h"
 #include "launcher/run/printing.h"
@@ -92,15 +93,16 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
 
 /// The files that the command line names, besides those of data.
 std::vector<std::filesystem::path> files_given(const CommandInput& input) {
-    std::vector<std::filesystem::path> files = model_files(input.models);
+    std::vector<std::filesystem::path> files = input.models;
     files.insert(files.end(), input.positional.begin(), input.positional.end());
     return files;
 }
 
 }  // namespace
 
-int command_predict(Communicator& comm, const CommandInput& input) {
-    const auto models = same_model_files(comm, input.models);
+int command_predict(Communicator& comm, const CommandInput& given) {
+    const CommandInput input = with_models(comm, given);
+    const std::vector<std::filesystem::path>& models = input.models;
     const Prepared prepared = prepare(comm, input.config, input.options);
     const auto set = agree(comm, [&] { return chosen_set(input.set, prepared.data); });
     agree(comm, [&] {

@@ -208,6 +208,37 @@ TEST_CASE("model file: not a model") {
     CHECK(contains(refusal("LOCKSTEP"), "ends at offset 8"));
 }
 
+TEST_CASE(
+    "model file: what classes were coded as and the arithmetic make it version 3, with or without "
+    "preprocessing") {
+    const TemporaryFolder folder;
+    const Network network(small_network());
+    for (const bool preprocessed : {false, true}) {
+        for (const bool coded : {false, true}) {
+            ModelRecord record = small_record();
+            if (coded) record.network.coding = {.classes = false, .low = -1.0F, .high = 0.1F};
+            if (!coded) record.arithmetic = Arithmetic::kBf16;
+            if (preprocessed) {
+                record.preprocessing = std::make_shared<Preprocessing>(
+                    Preprocessing{.options = {.inputs = InputScaling::kStandardise},
+                                  .offset = {1, 2, 3},
+                                  .rotation = {},
+                                  .factor = {4, 5, 6}});
+            }
+            write_model(folder / "m", record, network.layout(), small_parameters(network.layout()).span());
+            CHECK(content_of(folder / "m")[8] == 3);
+            const ModelRecord read = read_model(folder / "m").record;
+            CHECK(read.network == record.network);
+            CHECK(read.arithmetic == record.arithmetic);
+            REQUIRE((read.preprocessing != nullptr) == preprocessed);
+            if (preprocessed) CHECK(*read.preprocessing == *record.preprocessing);
+            const ModelRecord alone = read_model_record(folder / "m");
+            CHECK(alone.network == read.network);
+            CHECK(alone.parameters == read.parameters);
+        }
+    }
+}
+
 TEST_CASE("model file: preprocessing is written and read, and makes it version 2") {
     // Bytes of every kind, newlines and zeros among them, are values like any other.
     const auto preprocessing = std::make_shared<Preprocessing>(
@@ -242,9 +273,9 @@ TEST_CASE("model file: preprocessing is written and read, and makes it version 2
 
 TEST_CASE("model file: a newer version") {
     std::string bytes = good_bytes();
-    bytes[8] = 3;
+    bytes[8] = 4;
     seal(bytes);
-    CHECK(contains(refusal(bytes), "has version 3 at offset 8, but this program reads versions up to 2"));
+    CHECK(contains(refusal(bytes), "has version 4 at offset 8, but this program reads versions up to 3"));
 }
 
 TEST_CASE("model file: truncated, at any place") {

@@ -1,5 +1,5 @@
 // The exported files, read by their formats' own rules.
-#include "launcher/files/export_formats.h"
+#include "launcher/exchange/export_formats.h"
 
 #include <doctest/doctest.h>
 #include <zlib.h>
@@ -78,7 +78,10 @@ TEST_CASE("npz: members, checksums, npy headers and bits, found from the central
     const Model model = small_model();
     write_npz(folder / "m", model);
     const std::string bytes = content_of(folder / "m");
-    const std::size_t end = bytes.size() - 22;
+    const std::size_t end = bytes.rfind(std::string("PK\x05\x06", 4));
+    REQUIRE(end + 22 + read_at<std::uint16_t>(bytes, end + 20) == bytes.size());
+    CHECK(nlohmann::json::parse(bytes.substr(end + 22))["layers"] ==
+          to_string(model.record.network.layers[0]) + "; " + to_string(model.record.network.layers[1]));
     REQUIRE(read_at<std::uint32_t>(bytes, end) == 0x06054b50);
     REQUIRE(read_at<std::uint16_t>(bytes, end + 10) == 4);
     std::size_t entry = read_at<std::uint32_t>(bytes, end + 16);

@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "launcher/exchange/array_file.h"
+#include "launcher/exchange/export_formats.h"
+#include "launcher/exchange/metadata.h"
 #include "launcher/files/atomic_file.h"
-#include "launcher/files/export_formats.h"
+#include "launcher/run/printing.h"
 
 namespace lockstep {
 
@@ -34,11 +37,9 @@ struct Member {
     std::uint32_t offset = 0;  // of the local header
 };
 
-std::string npy_header(const ParameterBlock& block) {
-    const bool vector = block.rows == 1 && block.name.ends_with(".bias");
-    const std::string shape =
-        vector ? fmt::format("({},)", block.cols) : fmt::format("({}, {})", block.rows, block.cols);
-    std::string description = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape);
+std::string npy_header(const ArrayView& array) {
+    std::string description = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}",
+                                          array_shape_text(array.shape));
     // Magic, version and length take 10 bytes; the whole header ends in a newline at a multiple of 64.
     constexpr std::size_t kBefore_bytes = 10;
     const std::size_t whole = (kBefore_bytes + description.size() + 1 + 63) / 64 * 64;
@@ -77,18 +78,17 @@ std::string directory_entry(const Member& member) {
 }
 
 std::string end_of_directory(std::size_t members, std::uint32_t directory_bytes,
-                             std::uint32_t directory_offset) {
+                             std::uint32_t directory_offset, const std::string& comment) {
     const auto count = static_cast<std::uint16_t>(members);
     return packed(std::uint32_t{0x06054b50}, kNone, kNone, count, count, directory_bytes, directory_offset,
-                  kNone);
+                  static_cast<std::uint16_t>(comment.size())) +
+           comment;
 }
 
 std::vector<Member> members_of(const Model& model) {
     std::vector<Member> members;
-    for (const ParameterBlock& block : model.layout.blocks()) {
-        Member member{.name = block.name + ".npy",
-                      .npy_header = npy_header(block),
-                      .values = block.values(model.arena.span())};
+    for (const ArrayView& array : arrays_of(model)) {
+        Member member{.name = array.name + ".npy", .npy_header = npy_header(array), .values = array.values};
         member.crc =
             crc_of(crc_of(0, std::as_bytes(std::span(member.npy_header))), std::as_bytes(member.values));
         member.bytes = static_cast<std::uint32_t>(member.npy_header.size() + member.values.size_bytes());
@@ -97,24 +97,26 @@ std::vector<Member> members_of(const Model& model) {
     return members;
 }
 
-/// A plain zip file counts bytes in 32 bits and members in 16.
-void check_fits_zip(const std::filesystem::path& path, const Model& model) {
+/// A plain zip file counts bytes in 32 bits, and members and the bytes of its comment in 16.
+void check_fits_zip(const std::filesystem::path& path, const Model& model, const std::string& comment) {
     std::uint64_t bytes = 0;
     constexpr std::uint64_t kMostHeaders_bytes = 1024;
-    for (const ParameterBlock& block : model.layout.blocks())
-        bytes += block.count() * sizeof(float) + kMostHeaders_bytes;
-    if (bytes > std::numeric_limits<std::uint32_t>::max() ||
-        model.layout.blocks().size() > std::numeric_limits<std::uint16_t>::max()) {
-        throw ConfigError(fmt::format(
-            "{}: the model is too large for an npz file of at most 4 GiB; use --format safetensors",
-            path.string()));
+    const std::vector<ArrayView> arrays = arrays_of(model);
+    for (const ArrayView& array : arrays) bytes += array.values.size_bytes() + kMostHeaders_bytes;
+    if (bytes + comment.size() > std::numeric_limits<std::uint32_t>::max() ||
+        std::max(arrays.size(), comment.size()) > std::numeric_limits<std::uint16_t>::max()) {
+        throw ConfigError(
+            fmt::format("{}: the model is too large for an npz file of at most 4 GiB; use "
+                        "--format safetensors",
+                        path.string()));
     }
 }
 
 }  // namespace
 
 void write_npz(const std::filesystem::path& path, const Model& model) {
-    check_fits_zip(path, model);
+    const std::string comment = json_text(metadata_of(model.record));
+    check_fits_zip(path, model, comment);
     std::vector<Member> members = members_of(model);
     AtomicFile file(path, ExitCode::kUsage);
     std::uint32_t offset = 0;
@@ -129,7 +131,8 @@ void write_npz(const std::filesystem::path& path, const Model& model) {
     std::string directory;
     for (const Member& member : members) directory += directory_entry(member);
     file.write(directory);
-    file.write(end_of_directory(members.size(), static_cast<std::uint32_t>(directory.size()), offset));
+    file.write(
+        end_of_directory(members.size(), static_cast<std::uint32_t>(directory.size()), offset, comment));
     file.commit();
 }
 
