@@ -148,6 +148,11 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
     }
     if (name == "out") input.out = file_name(name, value);
+    if (name == "confusion") input.confusion = true;
+    if (name == "wrong") input.wrong = file_name(name, value);
+    if (name == "probabilities") input.probabilities = true;
+    if (name == "charts") input.report.charts = file_name(name, value);
+    if (name == "data.dir") input.report.data_dir = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz", "onnx"});
     if (name == "config") input.network_of = file_name(name, value);

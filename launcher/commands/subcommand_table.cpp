@@ -58,10 +58,22 @@ constexpr std::array kResumeFlags{
     kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
-constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
+constexpr std::array kEvalFlags{
+    kModel,
+    kCombine,
+    kSet,
+    OwnFlag{"confusion", "", "which classes are taken for which, with precision and recall of each"},
+    OwnFlag{"wrong", "FILE",
+            "where the samples that are taken for another class go, as CSV, those first of which the network "
+            "is surest"},
+    kJson};
 constexpr std::array kPredictFlags{
-    kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
-    kSet, kJson};
+    kModel,
+    kCombine,
+    OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
+    OwnFlag{"probabilities", "", "the outputs of all classes, separated by commas, in place of the class"},
+    kSet,
+    kJson};
 constexpr std::array kPlanFlags{
     OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"},
     OwnFlag{"machine", "FILE", "how long it will take, too, by what `lockstep bench machine` wrote"},
@@ -80,6 +92,12 @@ constexpr std::array kGradcheckFlags{
             "given"},
     OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
+constexpr std::array kReportFlags{
+    OwnFlag{"out", "FILE", "the page; RUN_DIR/report.html where not given, report.html for several runs"},
+    OwnFlag{"data.dir", "DIR", "where the runs' data are now; as they were trained where not given"},
+    OwnFlag{"charts", "FILE|none",
+            "Chart.js, if not where Debian's libjs-chart.js has it; none: tables without charts"},
+    kJson};
 constexpr std::array kImportFlags{
     OwnFlag{"config", "CONFIG",
             "a configuration whose network the arrays are of; not needed for what export has written"},
@@ -202,6 +220,12 @@ constexpr std::array kSubcommands{
                .help = "write a model for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "report",
+               .arguments = "RUN_DIR…",
+               .help = "one HTML page of a run, or of several compared: curves, phases, confusion, weights",
+               .flags = kReportFlags,
+               .computes = false,
+               .alone = command_report},
     Subcommand{.name = "import",
                .arguments = "FILE",
                .help = "make a model file of safetensors or npz",
