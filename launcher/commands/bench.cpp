@@ -5,6 +5,7 @@
 #include "core/base/spelling.h"
 #include "launcher/bench/bench_comm.h"
 #include "launcher/commands/commands.h"
+#include "launcher/forecast/measure_machine.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +24,8 @@ int command_bench(Communicator& comm, const CommandInput& input) {
         bench_step(comm, input.bench, input.json);
     } else if (kind == "comm") {
         return bench_comm(comm, input.json);
+    } else if (kind == "machine") {
+        bench_machine(comm, input.bench, input.out, input.json);
     } else if (kind == "gemm") {
         if (comm.size() > 1) {
             throw CollectiveError(ExitCode::kUsage,
@@ -37,10 +40,11 @@ int command_bench(Communicator& comm, const CommandInput& input) {
         }
         bench_io(comm, input.positional[1], input.bench, input.json);
     } else {
-        constexpr std::array<std::string_view, 4> kKinds{"comm", "gemm", "io", "step"};
-        throw CollectiveError(ExitCode::kUsage,
-                              fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, io, step",
-                                          kind, did_you_mean(kind, kKinds)));
+        constexpr std::array<std::string_view, 5> kKinds{"comm", "gemm", "io", "machine", "step"};
+        throw CollectiveError(
+            ExitCode::kUsage,
+            fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, io, machine, step", kind,
+                        did_you_mean(kind, kKinds)));
     }
     return static_cast<int>(ExitCode::kDone);
 }

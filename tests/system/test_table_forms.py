@@ -171,7 +171,9 @@ class TwoClasses(ProgramTest):
             for models in (("--model", model), ("--model", model, "--model", model, "--combine", "vote")):
                 self.succeed("predict", "one.ini", *models, *keys, "--out", "out")
                 self.assertEqual((self.folder / "out").read_text().split(), [str(label) for label in labels])
-                self.assertEqual(self.succeed("eval", "one.ini", *models, *keys, "--json").json()["accuracy"], 1.0)
+                scored = self.succeed("eval", "one.ini", *models, *keys, "--confusion", "--json").json()
+                self.assertEqual(scored["accuracy"], 1.0)
+                self.assertEqual(scored["confusion"]["matrix"], [[labels.count(0), 0], [0, labels.count(1)]])
             self.succeed("gradcheck", "one.ini", *keys)
 
     def test_one_output_has_the_gradient_of_the_same_targets_as_numbers(self):
