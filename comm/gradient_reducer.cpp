@@ -106,7 +106,13 @@ void GradientReducer::start(std::size_t first, std::size_t count) {
         if (begin >= end) return;
         require(end - begin <= missing_[bucket], "an element was started twice");
         missing_[bucket] -= end - begin;
-        if (missing_[bucket] == 0) start_bucket(bucket);
+        if (missing_[bucket] > 0) continue;
+        if (observe_) {
+            observe_(bucket, false);
+            observed_.push_back(bucket);
+        }
+        start_bucket(bucket);
+        if (observe_) notice_done();
     }
 }
 
@@ -157,6 +163,20 @@ void GradientReducer::start_sum_by_mpi(Slice bucket, Requests& requests) {
 void GradientReducer::progress() {
     allreduce_->progress();
     for (Requests& requests : mpi_sums_) requests.test_all();
+    if (observe_) notice_done();
+}
+
+bool GradientReducer::is_done(std::size_t bucket) {
+    if (options_.reduction == Reduction::kTree) return allreduce_->done(bucket);
+    return bucket < started_ && mpi_sums_[bucket].test_all();
+}
+
+void GradientReducer::notice_done() {
+    std::erase_if(observed_, [this](std::size_t bucket) {
+        const bool done = is_done(bucket);
+        if (done) observe_(bucket, true);
+        return done;
+    });
 }
 
 std::span<const SummedSlice> GradientReducer::finish_next() {
@@ -172,9 +192,11 @@ std::span<const SummedSlice> GradientReducer::finish_next() {
     report_place(Place::kGradients, first_block_[bucket]);
     if (options_.reduction == Reduction::kTree) {
         allreduce_->wait(bucket);
+        if (observe_) notice_done();
         return allreduce_->sums(bucket);
     }
     mpi_sums_[bucket].wait_all();
+    if (observe_) notice_done();
     mpi_sum_ = {buckets_[bucket], arenas_[0]};
     return {&mpi_sum_, 1};
 }
@@ -184,6 +206,7 @@ void GradientReducer::finish_all() {
     for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
         report_place(Place::kGradients, first_block_[bucket]);
         allreduce_->wait(bucket);
+        if (observe_) notice_done();
     }
     allreduce_->end();
     in_step_ = false;

@@ -119,6 +119,11 @@ class GradientReducer {
     /// kParameters without a copy: the updates of all ranks have been made.
     void finish();
 
+    /// Tells when a bucket begins to be reduced, and when this rank finds that it is done, which it looks for
+    /// whenever it moves the reductions. Between steps.
+    using Observe = std::function<void(std::size_t bucket, bool is_done)>;
+    void observe(Observe observe) { observe_ = std::move(observe); }
+
     /// What this rank has sent to other hosts.
     [[nodiscard]] Traffic traffic() const { return allreduce_->traffic(); }
     [[nodiscard]] std::size_t arena_count() const { return arena_count_; }
@@ -134,6 +139,9 @@ class GradientReducer {
     [[nodiscard]] std::size_t place(std::size_t bucket) const;
     void start_bucket(std::size_t bucket);
     void finish_all();
+    [[nodiscard]] bool is_done(std::size_t bucket);
+    /// Tells the observer of the buckets that are done.
+    void notice_done();
     void start_sum_by_mpi(Slice bucket, Requests& requests);
 
     Communicator comm_;
@@ -152,6 +160,8 @@ class GradientReducer {
     bool in_step_ = false;
     std::size_t nodes_ = 0;  // of this rank in the step at hand
     SummedSlice mpi_sum_;
+    Observe observe_;
+    std::vector<std::size_t> observed_;  // buckets under way that the observer knows of
 };
 
 }  // namespace lockstep

@@ -31,6 +31,7 @@
 #include "launcher/run/job.h"
 #include "launcher/run/launch_environment.h"
 #include "launcher/run/launcher_watch.h"
+#include "launcher/run/output_log.h"
 #include "launcher/run/printing.h"
 #include "launcher/run/requests.h"
 #include "launcher/run/thread_advice.h"
@@ -148,6 +149,7 @@ int run_on_ranks(Communicator& comm, const CommandLine& line) {
         input.config = agree(comm, [&] { return make_config(input.options); });
         if (comm.rank() == 0) say_dropped(input.options);
     }
+    if (comm.rank() == 0 && line.subcommand->trains && !input.config.run.log_file.empty()) remember_output();
     if (line.subcommand->computes) warn_of_threads(comm, thread_warnings(input, configured));
     Watchdog watchdog(comm, std::chrono::duration<double>(input.config.run.hang_timeout_seconds),
                       "the job ends; run.hang_timeout says how long ranks may wait, 0: for ever");

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 
-FILES = re.compile(r"(run\.json|metrics\.jsonl|ledger\.jsonl|result\.json|model\.lockstep|checkpoints"
+FILES = re.compile(r"(run\.json|metrics\.(jsonl|csv)|ledger\.jsonl|result\.json|model\.lockstep|checkpoints"
                    r"|checkpoints/latest|checkpoints/step-\d{9}|checkpoints/step-\d{9}/(checkpoint\.json|part-\d+))$")
 SAMPLES, INPUTS, CLASSES = 96, 12, 3
 

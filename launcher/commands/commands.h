@@ -12,6 +12,7 @@
 #include "launcher/bench/bench.h"
 #include "launcher/commands/runs/replay.h"
 #include "launcher/commands/runs/verify.h"
+#include "launcher/forecast/forecast.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
 #include "launcher/report/report.h"
@@ -42,6 +43,7 @@ struct CommandInput {
     std::string format;                               ///< --format safetensors|npz|onnx
     std::filesystem::path network_of;                 ///< --config CONFIG of `import`
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
+    ForecastInput forecast;                           ///< of `plan`: how long it will take
     bool layers = false;                              ///< --layers
     bool confusion = false;                           ///< --confusion
     std::filesystem::path wrong;                      ///< --wrong FILE

@@ -74,7 +74,16 @@ constexpr std::array kPredictFlags{
     OwnFlag{"probabilities", "", "the outputs of all classes, separated by commas, in place of the class"},
     kSet,
     kJson};
-constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+constexpr std::array kPlanFlags{
+    OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"},
+    OwnFlag{"machine", "FILE", "how long it will take, too, by what `lockstep bench machine` wrote"},
+    OwnFlag{"ranks_per_host", "N", "so many of them on each host; as many as FILE was measured with"},
+    OwnFlag{"gbits", "N", "on a network between hosts of N Gbit/s instead of the one that was measured"},
+    OwnFlag{"latency_us", "N", "and of that latency, in microseconds; 2 where not given"},
+    OwnFlag{"curve", "strong|weak",
+            "for 1, 2, 4, … up to --ranks, with each comm.shard and comm.compression; weak: the batch grows "
+            "with the ranks"},
+    kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
     OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
@@ -102,16 +111,18 @@ constexpr std::array kExportFlags{
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
-    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
+    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx",
+            "gemm, machine, step: as training.arithmetic; fp32 where not given"},
     OwnFlag{.name = "optimizer",
             .value = "NAME",
-            .help = "step: as optimizer.name; sgd where not given",
+            .help = "machine, step: as optimizer.name; sgd where not given",
             .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
     OwnFlag{"peak", "", "gemm: what the CPU reaches in registers as well"},
+    OwnFlag{"out", "FILE", "machine: the file to write, for `lockstep plan --machine`"},
     kJson};
 constexpr std::array kJsonAlone{kJson};
 
@@ -220,12 +231,13 @@ constexpr std::array kSubcommands{
                .help = "make a model file of safetensors or npz",
                .flags = kImportFlags,
                .alone = command_import},
-    Subcommand{
-        .name = "bench",
-        .arguments = "comm|gemm|step",
-        .help = "measure collectives, products or whole training steps; comm and step under mpirun too",
-        .flags = kBenchFlags,
-        .on_ranks = command_bench},
+    Subcommand{.name = "bench",
+               .arguments = "comm|gemm|machine|step",
+               .help = "measure collectives, products, whole training steps, or what a forecast needs; all "
+                       "but gemm under "
+                       "mpirun too",
+               .flags = kBenchFlags,
+               .on_ranks = command_bench},
     Subcommand{.name = "info",
                .arguments = "",
                .help = "version, MPI library, instruction sets, CPUs",

@@ -99,6 +99,10 @@ struct RunConfig {
         audit_every;                  ///< steps between audits; 0: none; not given: as few as cost little
     Interval checkpoint_every;        ///< none but for a signal where it is never
     std::size_t checkpoint_keep = 2;  ///< of the newest, besides the best
+    std::filesystem::path log_file;   ///< what is printed goes there as well; empty: nowhere
+    bool trace = false;
+    std::size_t trace_steps = 100;
+    bool tensorboard = false;
     LedgerSteps ledger = LedgerSteps::kEpoch;
     double hang_timeout_seconds = 300.0;  ///< without progress, before the job ends; 0: never
 };

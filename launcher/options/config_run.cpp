@@ -45,6 +45,10 @@ RunConfig read_run(const ResolvedOptions& options) {
             .audit_every = usual_audits ? std::nullopt : std::optional(count(options, "run.audit_every")),
             .checkpoint_every = parse_interval(options.text("run.checkpoint_every")).value(),
             .checkpoint_keep = count(options, "run.checkpoint_keep"),
+            .log_file = options.text("run.log_file"),
+            .trace = options.text("run.trace") == "true",
+            .trace_steps = count(options, "run.trace_steps"),
+            .tensorboard = options.text("run.tensorboard") == "true",
             .ledger = value_named<LedgerSteps>(options.text("run.ledger")),
             .hang_timeout_seconds = parse_duration(options.text("run.hang_timeout")).value()};
 }

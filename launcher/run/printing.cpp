@@ -9,6 +9,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "launcher/run/output_log.h"
+
 namespace lockstep {
 
 namespace {
@@ -117,6 +119,11 @@ std::string json_text(nlohmann::json json, int indent) { return dumped(std::move
 std::string json_text(nlohmann::ordered_json json, int indent) { return dumped(std::move(json), indent); }
 
 void write_text(std::FILE* stream, std::string_view text) noexcept {
+    log_output(text);
+    write_to_terminal(stream, text);
+}
+
+void write_to_terminal(std::FILE* stream, std::string_view text) noexcept {
     int& loss = loss_of(stream);
     if (loss != 0) return;
     errno = 0;
@@ -136,6 +143,7 @@ void print_error(std::string_view text) {
 }
 
 std::string lost_output() {
+    if (std::string lost = lost_output_log(); !lost.empty()) return lost;
     for (std::FILE* stream : {stdout, stderr}) {
         flush(stream);
         int& loss = loss_of(stream);

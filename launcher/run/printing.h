@@ -28,9 +28,11 @@ std::string printable(std::string_view text);
 std::string json_text(nlohmann::json json, int indent = -1);
 std::string json_text(nlohmann::ordered_json json, int indent = -1);
 
-/// Writes to stdout or stderr. Never throws and never ends the program: what cannot be written is remembered
-/// for lost_output, and nothing more is written to that stream.
+/// Writes to stdout or stderr, and to run.log_file. Never throws and never ends the program: what cannot be
+/// written is remembered for lost_output, and nothing more is written to that stream.
 void write_text(std::FILE* stream, std::string_view text) noexcept;
+/// The same for what is gone from a terminal soon, or is there in colour: it does not go into run.log_file.
+void write_to_terminal(std::FILE* stream, std::string_view text) noexcept;
 void flush(std::FILE* stream) noexcept;
 
 /// Prints to standard output, as printable.

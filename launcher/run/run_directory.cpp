@@ -75,7 +75,7 @@ void check_run_dir(const fs::path& dir, bool overwrite, const ResolvedOptions& o
             refuse(
                 fmt::format("this run reads {} in it, and would replace it; name another directory", name));
     }
-    for (const std::string_view folder : {kUnfinished, kCheckpoints}) {
+    for (const std::string_view folder : {kUnfinished, kCheckpoints, kTensorBoard}) {
         if (is_there(dir / folder) && !fs::is_directory(dir / folder))
             refuse(
                 fmt::format("{} in it is a file, where the run would make a folder; move it away", folder));
@@ -269,19 +269,25 @@ void RunDirectory::clear() {
 void RunDirectory::remove_files() noexcept {
     for (const std::string_view name : kRunFiles) ::unlink((files_ / name).c_str());
     std::error_code ignored;
-    fs::remove_all(files_ / kCheckpoints, ignored);
+    for (const std::string_view folder : {kCheckpoints, kTensorBoard})
+        fs::remove_all(files_ / folder, ignored);
 }
 
 void RunDirectory::publish() {
     if (files_ == path_) return;
     std::error_code ignored;
-    // A process that was killed here has moved some of it already, and never the model, which is the last.
-    if (is_there(files_ / kCheckpoints) || is_there(files_ / kRunFile))
-        fs::remove_all(path_ / kCheckpoints, ignored);
-    std::vector<std::string_view> names{kCheckpoints};
-    names.insert(names.end(), kRunFiles.begin(), kRunFiles.end());
+    // A process that was killed here has moved some of it already: the run's record first, and the model
+    // last. What not every run has would stay from the older one.
+    std::vector<std::string_view> names(kRunFiles.begin(), kRunFiles.end());
+    names.insert(names.begin() + 1, {kCheckpoints, kTensorBoard});
+    if (is_there(files_ / kRunFile)) {
+        for (const std::string_view name : {kCheckpoints, kTensorBoard, kTraceFile})
+            fs::remove_all(path_ / name, ignored);
+    }
     for (const std::string_view name : names) {
         if (!is_there(files_ / name)) continue;
+        // A folder that is not empty cannot be replaced.
+        if (name == kCheckpoints || name == kTensorBoard) fs::remove_all(path_ / name, ignored);
         if (::rename((files_ / name).c_str(), (path_ / name).c_str()) == 0) continue;
         throw CheckpointError(
             fmt::format("the run is whole in {}, but {} cannot be moved to {}: {}; move it "

@@ -19,10 +19,12 @@ namespace lockstep {
 inline constexpr std::string_view kRunFile = "run.json";
 inline constexpr std::string_view kModelFile = "model.lockstep";
 inline constexpr std::string_view kResultFile = "result.json";
-inline constexpr std::array<std::string_view, 5> kRunFiles{kRunFile, "metrics.jsonl", "ledger.jsonl",
-                                                           kResultFile, kModelFile};
+inline constexpr std::string_view kTraceFile = "trace.json";
+inline constexpr std::array<std::string_view, 7> kRunFiles{
+    kRunFile, "metrics.jsonl", "metrics.csv", "ledger.jsonl", kTraceFile, kResultFile, kModelFile};
 inline constexpr std::string_view kRunLockFile = ".lock";        ///< held while a process has the directory
 inline constexpr std::string_view kCheckpoints = "checkpoints";  ///< a folder
+inline constexpr std::string_view kTensorBoard = "tensorboard";  ///< the same
 
 /// Where the files of the run in `dir` are: there, or in `unfinished` below it, where an older run has
 /// stayed.

@@ -12,8 +12,10 @@
 #include "comm/watchdog.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/recovery/run_record.h"
+#include "launcher/run/output_log.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
+#include "launcher/telemetry/banner.h"
 
 namespace lockstep {
 
@@ -165,6 +167,24 @@ std::vector<Json> gathered(const Communicator& comm, const Json& own_results, st
     return networks;
 }
 
+/// Rank 0 says what is trained, and what there is to say of its data. Collective.
+void introduce(const Communicator& comm, const TrainingJob& job, const std::filesystem::path& dir,
+               Progress& progress) {
+    agree(comm, [&] {
+        if (comm.rank() == 0) open_output_log(job.config, job.options, dir, !job.going_on.empty());
+    });
+    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(job.config.training.threads));
+    if (comm.rank() != 0) return;
+    const RunTitle title{.config = job.config,
+                         .network = job.prepared.network,
+                         .data = job.prepared.data,
+                         .dir = dir.string()};
+    for (const std::string& text : banner(title, machines, comm.hosts())) progress.line(text);
+    const std::string advice = crowded_host_advice(machines, comm.hosts());
+    if (!advice.empty()) progress.warn(advice);
+    for (const std::string& text : data_advice(job.prepared.data)) progress.warn(text);
+}
+
 }  // namespace
 
 TrainedNetworks train_several(const Communicator& comm, const TrainingJob& job,
@@ -175,9 +195,7 @@ TrainedNetworks train_several(const Communicator& comm, const TrainingJob& job,
     std::string shared = trained.directory ? trained.directory->path().string() : "";
     comm.broadcast(shared, 0);
     const std::filesystem::path dir = shared;
-    if (comm.rank() == 0) {
-        for (const std::string& text : data_advice(job.prepared.data)) progress.line("warning: " + text);
-    }
+    introduce(comm, job, dir, progress);
     // Neighbours share a host.
     const std::size_t group = comm.rank() * groups / comm.size();
     const Communicator ranks = comm.split(group);

@@ -9,6 +9,7 @@ namespace lockstep {
 void GradientCollector::begin(const ShardWork& work, const ShardPiece& piece) {
     work_ = &work;
     piece_ = &piece;
+    if (trace_ != nullptr) trace_->begin_layers();
 }
 
 std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t node) {
@@ -19,6 +20,7 @@ std::span<float> GradientCollector::gradient(std::size_t layer, std::size_t node
 void GradientCollector::gradient_done(std::size_t layer) {
     report_place(Place::kBackward, layer);
     if (!piece_->tree.nodes.empty()) finish_node(layer, piece_->tree.nodes.back());
+    if (trace_ != nullptr) trace_->layer(layer);
     options_.turn();
     if (!options_.after_reading) start(layer);
 }

@@ -8,6 +8,7 @@
 #include "core/network/gradient_sink.h"
 #include "core/network/parameter_layout.h"
 #include "core/training/error_feedback.h"
+#include "launcher/telemetry/trace.h"
 #include "launcher/train/shard_work.h"
 
 namespace lockstep {
@@ -40,6 +41,9 @@ class GradientCollector : public GradientSink {
     /// The gradients that follow are of this piece of `work`. Both must live until the pass is over.
     void begin(const ShardWork& work, const ShardPiece& piece);
 
+    /// Lets a trace, which must outlive the collector, see how long each layer takes.
+    void trace(Trace& trace) { trace_ = &trace; }
+
     std::span<float> gradient(std::size_t layer, std::size_t node) override;
     void gradient_done(std::size_t layer) override;
     void layer_done(std::size_t layer) override;
@@ -56,6 +60,7 @@ class GradientCollector : public GradientSink {
     const ShardWork* work_ = nullptr;
     const ShardPiece* piece_ = nullptr;
     const VisitNode* visit_ = nullptr;
+    Trace* trace_ = nullptr;
 };
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/base/integers.h"
 #include "launcher/train/replica.h"
 
 namespace lockstep {
@@ -93,7 +94,10 @@ Metrics Journal::metrics(const char* event, const RunPosition& at) const {
 }
 
 void Journal::training_begins(const RunPosition& at) {
-    if (!samples_before_) samples_before_ = at.samples;
+    if (!samples_before_) {
+        samples_before_ = at.samples;
+        steps_before_ = at.step;
+    }
     steps_watch_.emplace();
 }
 
@@ -102,8 +106,7 @@ void Journal::training_ends() {
     steps_watch_.reset();
 }
 
-void Journal::step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm,
-                   std::size_t step_in_epoch, std::size_t steps_in_epoch) {
+void Journal::step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm) {
     if (log_ && log_every_ > 0 && at.step % log_every_ == 0) {
         Metrics line = metrics("step", at);
         line.train_loss = train_loss;
@@ -111,13 +114,22 @@ void Journal::step(const RunPosition& at, double train_loss, std::optional<doubl
         log_->write(line);
     }
     if (!progress_.due()) return;
-    progress_.update(fmt::format("epoch {}", at.epoch), step_in_epoch, steps_in_epoch,
-                     fmt::format("loss {:.5f}", train_loss));
+    const std::size_t taken = at.step - steps_before_;
+    progress_.update({.epoch = at.epoch,
+                      .epochs = ceil_divide(steps_, steps_per_epoch_),
+                      .step = (at.step - 1) % steps_per_epoch_ + 1,
+                      .steps = steps_per_epoch_,
+                      .loss = train_loss,
+                      .samples_per_second = static_cast<double>(samples_until(at)) / training_seconds(),
+                      // Evaluations and checkpoints until now count, as there will be more of them.
+                      .seconds_left = watch_.seconds() / static_cast<double>(taken) *
+                                      static_cast<double>(steps_ - at.step)});
 }
 
 void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
-                    std::optional<double> gradient_norm) {
+                    const PhaseSeconds& phases, std::optional<double> gradient_norm) {
     Metrics line = metrics("epoch", at);
+    line.epoch_phases = phases;
     line.gradient_norm = gradient_norm;
     line.communication_alone = communication.alone;
     line.communication_exposed = communication.exposed;
@@ -137,9 +149,10 @@ void Journal::epoch(const RunPosition& at, const Scores& scores, const EpochComm
 }
 
 void Journal::end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,
-                  const std::string& concern) {
+                  const std::string& concern, const PhaseReport& phases) {
+    progress_.clear();
     if (!concern.empty()) warn(concern);
-    Metrics line = metrics("end", at);
+    Metrics line = last_metrics("end", at, phases);
     add(line, scores);
     line.stopped_by = to_string(ending.reason);
     if (ending.best_epoch > 0) line.best_epoch = ending.best_epoch;
@@ -154,13 +167,21 @@ void Journal::stopped(const RunPosition& at, Ending::Reason reason) {
                                at.step));
 }
 
-void Journal::stopped_early(const RunPosition& at, StopReason reason, const std::string& dir) {
+Metrics Journal::last_metrics(const char* event, const RunPosition& at, const PhaseReport& phases) const {
+    Metrics line = metrics(event, at);
+    line.communication_hidden_share = phases.hidden_share;
+    line.phases = phases;
+    return line;
+}
+
+void Journal::stopped_early(const RunPosition& at, StopReason reason, const std::string& dir,
+                            const PhaseReport& phases) {
     const char* why = "as asked";
     if (reason == StopReason::kMaxWallTime) why = "since run.max_wall_time is nearly over";
     if (reason == StopReason::kJobEnd) why = "since the Slurm job is nearly over";
     progress_.line(fmt::format("stopped {} after step {} (epoch {}); go on: lockstep resume {}", why, at.step,
                                at.epoch, dir));
-    Metrics line = metrics("stop", at);
+    Metrics line = last_metrics("stop", at, phases);
     line.stopped_by = to_string(reason);
     if (log_) log_->write(line);
 }
@@ -181,7 +202,7 @@ void Journal::ledger(const LedgerLine& line) {
     if (observe_) observe_(line);
 }
 
-void Journal::warn(const std::string& text) { progress_.line("warning: " + text); }
+void Journal::warn(const std::string& text) { progress_.warn(text); }
 
 void Journal::line(const std::string& text) { progress_.line(text); }
 

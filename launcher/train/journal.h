@@ -70,23 +70,29 @@ class Journal {
     void begin(std::size_t ranks);
     void go_on(const RunPosition& at, const Times& before, std::size_t ranks_before, std::size_t ranks);
 
+    /// How long the run is, for those who watch it.
+    void expect(std::size_t steps, std::size_t steps_per_epoch) {
+        steps_ = steps;
+        steps_per_epoch_ = steps_per_epoch;
+    }
     /// Steps are taken between these two calls, and nothing else: samples_per_second goes by this time.
     void training_begins(const RunPosition& at);
     void training_ends();
 
     /// `gradient_norm`: of the batch's mean gradient, where it was taken; in epoch() of the epoch's.
-    void step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm,
-              std::size_t step_in_epoch, std::size_t steps_in_epoch);
+    void step(const RunPosition& at, double train_loss, std::optional<double> gradient_norm);
+    /// `phases`: of the epoch, the means over the ranks.
     void epoch(const RunPosition& at, const Scores& scores, const EpochCommunication& communication,
-               std::optional<double> gradient_norm);
+               const PhaseSeconds& phases, std::optional<double> gradient_norm);
     /// Says that the run ends before its limit.
     void stopped(const RunPosition& at, Ending::Reason reason);
     /// Says that the run was stopped, and how it goes on another time: `dir` is its directory.
-    void stopped_early(const RunPosition& at, StopReason reason, const std::string& dir);
+    void stopped_early(const RunPosition& at, StopReason reason, const std::string& dir,
+                       const PhaseReport& phases);
     /// `scores` are those of epoch `model_epoch`, whose parameters the model has. `concern`: what went wrong
     /// with the training, also told to the user; "" where nothing did.
     void end(const RunPosition& at, const Scores& scores, const Ending& ending, std::size_t model_epoch,
-             const std::string& concern);
+             const std::string& concern, const PhaseReport& phases);
     /// A checkpoint is on its way, for whose copy the training has waited so long.
     void checkpoint(const RunPosition& at, double stalled_seconds);
     /// Appends to the ledger: the replicas' digest after a step.
@@ -119,16 +125,22 @@ class Journal {
 
   private:
     [[nodiscard]] Metrics metrics(const char* event, const RunPosition& at) const;
+    /// The line of the end and of a stop.
+    [[nodiscard]] Metrics last_metrics(const char* event, const RunPosition& at,
+                                       const PhaseReport& phases) const;
 
     Progress progress_;
     std::function<void(const LedgerLine& line)> observe_;
     std::optional<RunLog> log_;
     std::size_t log_every_;
+    std::size_t steps_ = 0;  // of the run
+    std::size_t steps_per_epoch_ = 0;
     Stopwatch watch_;
     Times before_;
     std::optional<Stopwatch> steps_watch_;       // while steps are taken
     double training_seconds_ = 0.0;              // of those before
     std::optional<std::size_t> samples_before_;  // the first of them
+    std::size_t steps_before_ = 0;               // the same
     double last_line_seconds_ = 0.0;
 };
 

@@ -119,9 +119,9 @@ class DigestedValues {
 class WholeStore : public ParameterStore {
   public:
     WholeStore(const StoreOptions& options, Learner& learner, GradientReducer& reducer,
-               const FirstParameters& first, StepSeconds& seconds)
+               const FirstParameters& first, PhaseRecorder& recorder)
         : reducer_(reducer),
-          seconds_(seconds),
+          recorder_(recorder),
           whole_(learner, first),
           rule_(options.optimizer, options.regularisation, learner.layout(), learner.layout().arena_size()),
           sums_(rule_.needs_whole_layers() || options.gradient_sums ? learner.layout().arena_size() : 0),
@@ -131,16 +131,16 @@ class WholeStore : public ParameterStore {
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
     [[nodiscard]] GradientReducer::Update updater() override { return nullptr; }
     void finish_step() override {
-        PhaseClock clock(seconds_);
+        PhaseClock clock(recorder_);
         for (auto sums = reducer_.finish_next(); !sums.empty(); sums = reducer_.finish_next()) {
-            clock.lap(&StepSeconds::communication_exposed);
+            clock.lap(Phase::kCommunicationExposed);
             report_place(Place::kUpdate);
             for (const auto& [slice, arena] : sums) {
                 update({slice.begin, slice.count}, arena.subspan(slice.begin, slice.count));
             }
-            clock.lap(&StepSeconds::optimizer);
+            clock.lap(Phase::kOptimizer);
         }
-        clock.lap(&StepSeconds::communication_exposed);
+        clock.lap(Phase::kCommunicationExposed);
     }
     [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
     void visit_held(const VisitHeld& visit) override {
@@ -164,7 +164,7 @@ class WholeStore : public ParameterStore {
     }
 
     GradientReducer& reducer_;
-    StepSeconds& seconds_;
+    PhaseRecorder& recorder_;
     WholeParameters whole_;
     UpdateRule rule_;
     KeptSums sums_;
@@ -175,9 +175,9 @@ class WholeStore : public ParameterStore {
 class OptimizerShardedStore : public ParameterStore {
   public:
     OptimizerShardedStore(const StoreOptions& options, Learner& learner, GradientReducer& reducer,
-                          const FirstParameters& first, StepSeconds& seconds)
+                          const FirstParameters& first, PhaseRecorder& recorder)
         : reducer_(reducer),
-          seconds_(seconds),
+          recorder_(recorder),
           owned_(reducer),
           whole_(learner, first),
           rule_(options.optimizer, options.regularisation, learner.layout(), owned_.count()),
@@ -189,24 +189,23 @@ class OptimizerShardedStore : public ParameterStore {
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
     [[nodiscard]] GradientReducer::Update updater() override {
         return [this](std::size_t bucket, std::span<float> values) {
-            const Stopwatch watch;
+            const PhaseSpan updating(recorder_, Phase::kOptimizer);
             const ArenaRange range = owned_.range(bucket);
             sums_.keep(owned_.first(bucket), values);
             digested_sums_.gradient(range, values);
             rule_.update(range.first, owned_.first(bucket), values, whole_.at(range));
             std::ranges::copy(whole_.at(range), values.begin());
-            seconds_.optimizer += watch.seconds();
         };
     }
     void finish_step() override {
-        PhaseClock clock(seconds_);
+        PhaseClock clock(recorder_);
         for (auto news = reducer_.finish_next(); !news.empty(); news = reducer_.finish_next()) {
-            clock.lap(&StepSeconds::communication_exposed);
+            clock.lap(Phase::kCommunicationExposed);
             report_place(Place::kUpdate);
             for (const auto& [slice, arena] : news) take({slice.begin, slice.count}, arena);
-            clock.lap(&StepSeconds::optimizer);
+            clock.lap(Phase::kOptimizer);
         }
-        clock.lap(&StepSeconds::communication_exposed);
+        clock.lap(Phase::kCommunicationExposed);
     }
     [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
     [[nodiscard]] std::vector<ArenaRange> summed_runs() const override { return owned_.runs(); }
@@ -240,7 +239,7 @@ class OptimizerShardedStore : public ParameterStore {
     }
 
     GradientReducer& reducer_;
-    StepSeconds& seconds_;
+    PhaseRecorder& recorder_;
     OwnedElements owned_;
     WholeParameters whole_;
     UpdateRule rule_;
@@ -253,9 +252,9 @@ class OptimizerShardedStore : public ParameterStore {
 class ParameterShardedStore : public ParameterStore {
   public:
     ParameterShardedStore(const StoreOptions& options, Learner& learner, GradientReducer& reducer,
-                          const FirstParameters& first, StepSeconds& seconds)
+                          const FirstParameters& first, PhaseRecorder& recorder)
         : reducer_(reducer),
-          seconds_(seconds),
+          recorder_(recorder),
           owned_(reducer),
           values_(reducer),
           source_(learner.layout(), reducer.buckets(), values_),
@@ -270,20 +269,19 @@ class ParameterShardedStore : public ParameterStore {
     void begin_step(const UpdateStep& step) override { rule_.begin(step); }
     [[nodiscard]] GradientReducer::Update updater() override {
         return [this](std::size_t bucket, std::span<float> sums) {
-            const Stopwatch watch;
+            const PhaseSpan updating(recorder_, Phase::kOptimizer);
             const ArenaRange range = owned_.range(bucket);
             sums_.keep(owned_.first(bucket), sums);
             digested_.gradient(range, sums);
             rule_.update(range.first, owned_.first(bucket), sums, values_.owned(bucket));
             digested_.parameters(range, values_.owned(bucket));
-            seconds_.optimizer += watch.seconds();
         };
     }
     void finish_step() override {
-        PhaseClock clock(seconds_);
+        PhaseClock clock(recorder_);
         reducer_.finish();
         values_.publish();
-        clock.lap(&StepSeconds::communication_exposed);
+        clock.lap(Phase::kCommunicationExposed);
     }
     void progress() override { values_.progress(); }
     [[nodiscard]] std::span<const float> gradient_sums() const override { return sums_.values(); }
@@ -301,7 +299,7 @@ class ParameterShardedStore : public ParameterStore {
 
   private:
     GradientReducer& reducer_;
-    StepSeconds& seconds_;
+    PhaseRecorder& recorder_;
     OwnedElements owned_;
     ShardedValues values_;
     ShardedParameters source_;
@@ -309,21 +307,19 @@ class ParameterShardedStore : public ParameterStore {
     KeptSums sums_;
     DigestedValues digested_;
 };
-
 }  // namespace
 
 std::unique_ptr<ParameterStore> make_parameter_store(Sharding sharding, const StoreOptions& options,
                                                      Learner& learner, GradientReducer& reducer,
-                                                     const FirstParameters& first, StepSeconds& seconds) {
+                                                     const FirstParameters& first, PhaseRecorder& recorder) {
     switch (sharding) {
         case Sharding::kOptimizer:
-            return std::make_unique<OptimizerShardedStore>(options, learner, reducer, first, seconds);
+            return std::make_unique<OptimizerShardedStore>(options, learner, reducer, first, recorder);
         case Sharding::kParameters:
-            return std::make_unique<ParameterShardedStore>(options, learner, reducer, first, seconds);
+            return std::make_unique<ParameterShardedStore>(options, learner, reducer, first, recorder);
         case Sharding::kNone:
             break;
     }
-    return std::make_unique<WholeStore>(options, learner, reducer, first, seconds);
+    return std::make_unique<WholeStore>(options, learner, reducer, first, recorder);
 }
-
 }  // namespace lockstep

@@ -13,7 +13,7 @@
 #include "core/training/optimizer.h"
 #include "core/training/regularisation.h"
 #include "launcher/recovery/step_digests.h"
-#include "launcher/run/step_seconds.h"
+#include "launcher/telemetry/phases.h"
 
 namespace lockstep {
 
@@ -74,10 +74,10 @@ class ParameterStore {
 };
 
 /// The store for comm.shard = `sharding`, which the reducer must have been made for: with kParameters also
-/// with room for ShardedValues. All but the options must outlive it; it adds to the seconds what its steps
-/// take. Not collective: when every rank has made its own, share_first() must follow.
+/// with room for ShardedValues. All but the options must outlive it; it gives the recorder what its
+/// steps take. Not collective: when every rank has made its own, share_first() must follow.
 std::unique_ptr<ParameterStore> make_parameter_store(Sharding sharding, const StoreOptions& options,
                                                      Learner& learner, GradientReducer& reducer,
-                                                     const FirstParameters& first, StepSeconds& seconds);
+                                                     const FirstParameters& first, PhaseRecorder& recorder);
 
 }  // namespace lockstep

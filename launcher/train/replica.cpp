@@ -9,6 +9,7 @@
 #include "comm/agreement.h"
 #include "comm/sharded_values.h"
 #include "comm/watchdog.h"
+#include "launcher/run/stopwatch.h"
 
 namespace lockstep {
 
@@ -61,7 +62,7 @@ std::unique_ptr<ParameterStore> Replica::make_store() {
     const StoreOptions options{options_.optimizer, options_.regularisation, options_.gradient_norms,
                                digests_ ? &*digests_ : nullptr};
     const auto first = [this](ArenaRange range, std::span<float> into) { first_parameters(range, into); };
-    return make_parameter_store(options_.reducer.sharding, options, *learner_, reducer_, first, seconds_);
+    return make_parameter_store(options_.reducer.sharding, options, *learner_, reducer_, first, recorder_);
 }
 
 std::optional<ErrorFeedback> Replica::make_feedback() const {
@@ -79,22 +80,25 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
                          const ReadSamples& read, RunRequests asked, const StepHooks& hooks) {
-    PhaseClock clock(seconds_);
+    if (recorder_.trace != nullptr) recorder_.trace->begin_step(number);
+    PhaseClock clock(recorder_);
+    const auto begin = clock.last();
     const float mean_factor = learner_->mean_factor(work.batch_samples);
     draw_ = {.seed = options_.seed, .step = static_cast<std::uint32_t>(number)};
     collector_.begin_step(hooks.visit ? &hooks.visit : nullptr);
     store_->begin_step({.number = number, .learning_rate = learning_rate, .mean_factor = mean_factor});
     reducer_.begin(work.shard.partition, store_->updater());
-    clock.lap(&StepSeconds::communication_exposed);
+    clock.lap(Phase::kCommunicationExposed);
     Samples samples;
     for (const ShardPiece& piece : work.pieces) {
         report_place(Place::kForward, number);
         samples = read(piece.first, piece.samples);
+        clock.lap(Phase::kData);
         forward(work, piece, samples);
-        clock.lap(&StepSeconds::forward);
+        clock.lap(Phase::kForward);
         if (&piece == &work.pieces.back()) break;
         backward(work, piece, samples);
-        clock.lap(&StepSeconds::backward);
+        clock.lap(Phase::kBackward);
     }
     // The errors' sum travels while the last piece's gradients are computed. With sharding these may change
     // parameters, so there it comes first, and a step whose error is not finite ends before it has begun.
@@ -104,14 +108,14 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
         return std::isfinite(metrics_sum_.finish().loss);
     };
     const bool begun = !sharded() || finite();
-    clock.lap(&StepSeconds::communication_exposed);
+    clock.lap(Phase::kCommunicationExposed);
     if (begun) backward(work, work.pieces.back(), samples);
-    clock.lap(&StepSeconds::backward);
+    clock.lap(Phase::kBackward);
     StepResult result{.finite = finite(),
                       .metrics = metrics_sum_.finish(),
                       .gradient_norm = std::nullopt,
                       .asked = metrics_sum_.asked()};
-    clock.lap(&StepSeconds::communication_exposed);
+    clock.lap(Phase::kCommunicationExposed);
     if (result.finite) {
         if (hooks.before_update) hooks.before_update();
         store_->finish_step();
@@ -119,7 +123,17 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     } else if (begun) {
         reducer_.finish();
     }
+    if (recorder_.trace != nullptr) recorder_.trace->end_step(begin);
     return result;
+}
+
+void Replica::trace(Trace& trace) {
+    recorder_.trace = &trace;
+    collector_.trace(trace);
+    reducer_.observe([this](std::size_t bucket, bool is_done) {
+        if (!is_done) return recorder_.trace->bucket_begins(bucket);
+        recorder_.trace->bucket_ends(bucket, reducer_.buckets()[bucket].count * sizeof(float));
+    });
 }
 
 void Replica::forward(const ShardWork& work, const ShardPiece& piece, const Samples& samples) {

@@ -18,8 +18,8 @@
 #include "launcher/recovery/state_arrays.h"
 #include "launcher/recovery/step_digests.h"
 #include "launcher/run/requests.h"
-#include "launcher/run/step_seconds.h"
 #include "launcher/score/metrics_sum.h"
+#include "launcher/telemetry/phases.h"
 #include "launcher/train/gradient_collector.h"
 #include "launcher/train/gradient_norms.h"
 #include "launcher/train/overlap.h"
@@ -124,8 +124,13 @@ class Replica {
     [[nodiscard]] Traffic traffic() const { return reducer_.traffic(); }
     /// Of the steps, for which it has to be told that one is to be digested. Requires options.digests.
     [[nodiscard]] StepDigests& digests() { return *digests_; }
-    [[nodiscard]] const StepSeconds& seconds() const { return seconds_; }
-    void reset_seconds() { seconds_ = {}; }
+    /// Of the phases, summed over the steps since the last reset.
+    [[nodiscard]] const PhaseSeconds& seconds() const { return recorder_.seconds; }
+    void reset_seconds() { recorder_.seconds = {}; }
+    /// What else takes time between steps is for its owner to add.
+    [[nodiscard]] PhaseRecorder& recorder() { return recorder_; }
+    /// Lets a trace, which must outlive the replica, see the steps.
+    void trace(Trace& trace);
 
   private:
     std::unique_ptr<ParameterStore> make_store();
@@ -143,7 +148,7 @@ class Replica {
     const Communicator& comm_;
     ReplicaOptions options_;
     std::unique_ptr<Learner> learner_;
-    StepSeconds seconds_;
+    PhaseRecorder recorder_;
     GradientReducer reducer_;  // with the gradients
     std::optional<StepDigests> digests_;
     std::unique_ptr<ParameterStore> store_;

@@ -22,6 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr const char* kCsvFile = "metrics.csv";
 constexpr const char* kLedgerFile = "ledger.jsonl";
 
 /// The step of a line of a log; nothing where it is none: half a line of a killed run, or nobody's.
@@ -64,44 +65,11 @@ void write_line(std::FILE* file, const std::filesystem::path& path, const std::s
 
 }  // namespace
 
-std::string to_json_line(const Metrics& metrics) {
-    Json json{{"event", metrics.event},
-              {"epoch", metrics.epoch},
-              {"step", metrics.step},
-              {"samples", metrics.samples},
-              {"seconds", metrics.seconds}};
-    const auto add = [&](const char* key, const std::optional<double>& value) {
-        if (value) json[key] = *value;
-    };
-    add("training_seconds", metrics.training_seconds);
-    add("samples_per_second", metrics.samples_per_second);
-    // By its shortest decimals, as it was written in the configuration.
-    if (metrics.learning_rate) json["learning_rate"] = std::stod(fmt::format("{}", *metrics.learning_rate));
-    add("communication_alone", metrics.communication_alone);
-    add("communication_exposed", metrics.communication_exposed);
-    add("communication_hidden_share", metrics.communication_hidden_share);
-    add("compression_ratio", metrics.compression_ratio);
-    add("gradient_norm", metrics.gradient_norm);
-    add("train_loss", metrics.train_loss);
-    add("train_accuracy", metrics.train_accuracy);
-    add("validation_loss", metrics.validation_loss);
-    add("validation_accuracy", metrics.validation_accuracy);
-    add("test_loss", metrics.test_loss);
-    add("test_accuracy", metrics.test_accuracy);
-    if (metrics.ranks) json["ranks"] = *metrics.ranks;
-    if (metrics.ranks_before) json["ranks_before"] = *metrics.ranks_before;
-    add("stalled_seconds", metrics.stalled_seconds);
-    if (!metrics.stopped_by.empty()) json["stopped_by"] = metrics.stopped_by;
-    if (metrics.best_epoch) json["best_epoch"] = *metrics.best_epoch;
-    if (metrics.model_epoch) json["model_epoch"] = *metrics.model_epoch;
-    if (!metrics.warning.empty()) json["warning"] = metrics.warning;
-    return json.dump();
-}
-
 RunLog::RunLog(RunDirectory dir, const Json& record) : dir_(std::move(dir)) {
     dir_.clear();
     open("we");
     write_record(record);
+    write_line(csv_.get(), files() / kCsvFile, csv_heading());
     dir_.keep();
 }
 
@@ -111,6 +79,12 @@ RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step) : dir_(st
         kept.write(lines_until(files() / file, step));
         kept.commit();
     }
+    // Of the lines as they are now, so that neither has what the other has not.
+    AtomicFile csv(files() / kCsvFile, ExitCode::kUsage);
+    csv.write(csv_heading() + "\n");
+    std::ifstream kept(files() / kMetricsFile, std::ios::binary);
+    for (std::string text; std::getline(kept, text);) csv.write(csv_row(Json::parse(text)) + "\n");
+    csv.commit();
     open("ae");
     write_record(record);
 }
@@ -125,6 +99,7 @@ void RunLog::open(const char* mode) {
         return File(stream);
     };
     metrics_ = open_file(kMetricsFile);
+    csv_ = open_file(kCsvFile);
     ledger_ = open_file(kLedgerFile);
 }
 
@@ -141,7 +116,10 @@ void RunLog::write_result(const nlohmann::json& result) const {
 }
 
 void RunLog::write(const Metrics& metrics) {
-    write_line(metrics_.get(), files() / kMetricsFile, to_json_line(metrics));
+    const Json line = to_json(metrics);
+    write_line(metrics_.get(), files() / kMetricsFile, line.dump());
+    write_line(csv_.get(), files() / kCsvFile, csv_row(line));
+    if (events_) events_->write(line);
 }
 
 void RunLog::write(const LedgerLine& line) {

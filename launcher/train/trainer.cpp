@@ -119,6 +119,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                          config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
       course_(data_.train->classes()) {
     if (audits(config)) audit_.emplace(comm, plan_, layout(), audit_options(config, plan_, layout()));
+    if (config.run.trace) replica_.trace(trace_.emplace(comm, config.run.trace_steps));
 }
 
 void Trainer::begin_from(const RunState& state, const FillState& fill) {
@@ -132,6 +133,8 @@ void Trainer::inject(Faults faults) {
 }
 
 RunRequests Trainer::advance(Journal& journal, std::size_t last_step, const AskRequests& ask) {
+    if (!training_watch_) training_watch_.emplace();
+    journal.expect(config_.training.steps(plan_.steps_per_epoch()), plan_.steps_per_epoch());
     // How long a sparse sum travels depends on the gradients, which are not there yet.
     if (!reduction_alone_ && comm_.size() > 1 && steps_left() &&
         config_.comm.compression != Compression::kTopK) {
@@ -164,10 +167,11 @@ TrainingResult Trainer::train(Journal& journal) {
     const RunPosition& best = state_.best;
     if (config_.training.keep_best && best.epoch > 0 && best.step < at.step) take_best(result, journal);
     result.digest = check_replicas_now(journal, result.of_model);
+    result.phases = phases();
     result.seconds = journal.seconds();
     result.training_seconds = journal.training_seconds();
     result.samples = journal.samples_until(at);
-    journal.end(at, result.scores, result.ending, result.of_model.epoch, result.concern);
+    journal.end(at, result.scores, result.ending, result.of_model.epoch, result.concern, result.phases);
     return result;
 }
 
@@ -194,7 +198,7 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
         report_place(Place::kLog);
         TrainingCourse::step(state_.course, result.metrics.loss, batch.samples);
         journal.step(state_.at, result.metrics.loss / static_cast<double>(batch.samples),
-                     result.gradient_norm, s + 1, plan_.steps_per_epoch());
+                     result.gradient_norm);
         if (is_in_ledger()) {
             const auto line = replica_.digests().end(epoch, state_.at.step);
             if (line) journal.ledger(*line);
@@ -223,8 +227,9 @@ void Trainer::end_epoch(Journal& journal) {
     if (test_now) scores.validation = score(data_.validation);
     if (test_now) scores.test = score(data_.test);
     state_.scores = scores;
+    const PhaseSeconds phases = epoch_phases();
     report_place(Place::kLog);
-    journal.epoch(state_.at, scores, measured, norm);
+    journal.epoch(state_.at, scores, measured, phases, norm);
     if (scores.validation) watch();
 }
 
@@ -270,10 +275,10 @@ std::optional<double> Trainer::epoch_norm() {
 EpochCommunication Trainer::communication() {
     EpochCommunication communication;
     if (comm_.size() > 1) {
-        communication.exposed = replica_.seconds().communication_exposed / static_cast<double>(timed_steps_);
+        communication.exposed =
+            replica_.seconds()[Phase::kCommunicationExposed] / static_cast<double>(timed_steps_);
         communication.alone = reduction_alone_;
     }
-    replica_.reset_seconds();
     timed_steps_ = 0;
     const Traffic now = replica_.traffic();
     if (config_.comm.compression != Compression::kNone && now.sent > traffic_.sent) {
@@ -284,6 +289,20 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
+PhaseSeconds Trainer::epoch_phases() {
+    const PhaseSeconds own = replica_.seconds();
+    replica_.reset_seconds();
+    phases_ += own;
+    return mean_phases(comm_, own);
+}
+
+PhaseReport Trainer::phases() {
+    phases_ += replica_.seconds();
+    replica_.reset_seconds();
+    const double all = training_watch_ ? training_watch_->seconds() : 0.0;
+    return gather_phases(comm_, {phases_, all}, session_steps_, reduction_alone_);
+}
+
 StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal) {
     const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
     const ReadSamples read_own = [&](std::size_t first, std::size_t count) {
@@ -291,6 +310,7 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
     };
     ++state_.at.step;
     ++timed_steps_;
+    ++session_steps_;
     report_step(state_.at.step);
     state_.at.samples += batch.samples;
     state_.at.learning_rate = learning_rate_.at(state_.at.step, state_.learning_rate);
@@ -383,6 +403,7 @@ std::string Trainer::moment() const {
 
 std::optional<Score> Trainer::score(const std::shared_ptr<const Dataset>& set) {
     if (!set || !set->has_targets()) return std::nullopt;
+    const PhaseSpan evaluating(replica_.recorder(), Phase::kEvaluation);
     const auto scorer = replica_.learner().scorer(kPiece_samples);
     return evaluate(comm_, *scorer, parameters(), *set, plan_.leaf());
 }

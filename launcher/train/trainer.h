@@ -15,6 +15,8 @@
 #include "launcher/run/faults.h"
 #include "launcher/score/evaluation.h"
 #include "launcher/score/sample_reader.h"
+#include "launcher/telemetry/phase_report.h"
+#include "launcher/telemetry/trace.h"
 #include "launcher/train/journal.h"
 #include "launcher/train/replica.h"
 #include "launcher/train/run_state.h"
@@ -34,6 +36,7 @@ struct TrainingResult {
     double seconds = 0.0;           ///< of all
     double training_seconds = 0.0;  ///< of the steps alone
     std::size_t samples = 0;        ///< of these steps
+    PhaseReport phases;             ///< since the run began or went on
 };
 
 class Trainer {
@@ -69,6 +72,15 @@ class Trainer {
     /// Collective.
     TrainingResult train(Journal& journal);
 
+    /// Where the ranks' time has gone since the training began or went on. Collective.
+    [[nodiscard]] PhaseReport phases();
+    /// For what else takes time between steps: checkpoints.
+    [[nodiscard]] PhaseRecorder& recorder() { return replica_.recorder(); }
+    /// Writes the trace, where there is one, to rank 0's `path`. Throws CheckpointError. Collective.
+    void write_trace(const std::filesystem::path& path) const {
+        if (trace_) trace_->write(path);
+    }
+
     [[nodiscard]] const RunState& state() const { return state_; }
     /// See Replica::state_arrays. Before train(). Collective.
     [[nodiscard]] std::vector<StateArray> state_arrays() { return replica_.state_arrays(); }
@@ -99,6 +111,8 @@ class Trainer {
     [[nodiscard]] Score epoch_score() const;
     /// Of the steps since the last call.
     EpochCommunication communication();
+    /// What the phases took since the last call, the means over the ranks. Collective.
+    PhaseSeconds epoch_phases();
     /// Steps taken of the epoch at hand; 0: it is over.
     [[nodiscard]] std::size_t step_in_epoch() const { return state_.at.step % plan_.steps_per_epoch(); }
     [[nodiscard]] bool steps_left() const;
@@ -129,11 +143,15 @@ class Trainer {
     std::optional<Augmenter> augmenter_;
     ShardWork whole_batch_;
     ShardWork last_batch_;  // of an epoch, which may be shorter
+    std::optional<Trace> trace_;
     Replica replica_;
-    std::optional<double> reduction_alone_;  // seconds; with several ranks
-    Traffic traffic_;                        // until the last epoch's end
-    std::size_t timed_steps_ = 0;            // since then
-    std::vector<std::uint64_t> order_;       // of an epoch, the one at hand once it has begun
+    std::optional<double> reduction_alone_;    // seconds; with several ranks
+    std::optional<Stopwatch> training_watch_;  // since the first advance
+    PhaseSeconds phases_;                      // until the last epoch's end
+    std::size_t session_steps_ = 0;            // since the first advance
+    Traffic traffic_;                          // until the last epoch's end
+    std::size_t timed_steps_ = 0;              // since then
+    std::vector<std::uint64_t> order_;         // of an epoch, the one at hand once it has begun
     std::size_t order_epoch_ = 0;
     LearningRate learning_rate_;
     EarlyStopping early_stopping_;

@@ -18,12 +18,14 @@
 #include "launcher/files/model_file.h"
 #include "launcher/recovery/checkpoint_reader.h"
 #include "launcher/recovery/run_record.h"
+#include "launcher/run/output_log.h"
 #include "launcher/run/version.h"
 #include "launcher/score/data_advice.h"
 #include "launcher/score/data_check.h"
 #include "launcher/score/learning_advice.h"
 #include "launcher/score/memory_check.h"
 #include "launcher/score/target_range.h"
+#include "launcher/telemetry/banner.h"
 #include "launcher/train/checkpointing.h"
 #include "launcher/train/plan_report.h"
 
@@ -95,7 +97,7 @@ std::optional<SavedRun> stand_where_saved(const Communicator& comm, const Traini
                                           const std::filesystem::path& files, const RunIdentity& identity,
                                           Trainer& trainer, Progress& progress) {
     const CheckpointReader reader(comm, files);
-    for (const std::string& damaged : reader.damaged()) progress.line("warning: " + damaged);
+    for (const std::string& damaged : reader.damaged()) progress.warn(damaged);
     if (!reader.checkpoint()) {
         progress.line(fmt::format("{} has no {}checkpoint: the run begins again", files.string(),
                                   reader.damaged().empty() ? "" : "good "));
@@ -116,14 +118,37 @@ std::optional<SavedRun> stand_where_saved(const Communicator& comm, const Traini
 /// On rank 0, once nothing can be refused any more.
 std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job, const RunFacts& facts,
                                std::optional<RunDirectory> directory, const std::optional<SavedRun>& saved) {
-    return agree(comm, [&]() -> std::optional<RunLog> {
+    const std::size_t step = saved ? saved->state.at.step : 0;
+    std::optional<RunLog> log = agree(comm, [&]() -> std::optional<RunLog> {
         if (!directory) return std::nullopt;
+        // Of several networks, all of what is printed has one file, which is open already.
+        if (job.member.empty())
+            open_output_log(job.config, job.options, directory->path(), !job.going_on.empty());
         if (job.going_on.empty()) return RunLog(std::move(*directory), run_record(job.options, facts));
-        const std::size_t step = saved ? saved->state.at.step : 0;
         const auto record =
             run_record_going_on(read_run_record(directory->files()), job.options, facts, step);
         return RunLog(std::move(*directory), record, step);
     });
+    agree(comm, [&] {
+        if (log && job.config.run.tensorboard) log->begin_event_file(step);
+    });
+    return log;
+}
+
+/// Of a run that is not one of several. Collective.
+void introduce(Journal& journal, const Communicator& comm, const TrainingJob& job, const Prepared& prepared,
+               const Trainer& trainer) {
+    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(job.config.training.threads));
+    if (!journal.log()) return;
+    const RunTitle title{.config = job.config,
+                         .network = prepared.network,
+                         .data = prepared.data,
+                         .plan = &trainer.plan(),
+                         .parameters = trainer.layout().parameter_count(),
+                         .dir = journal.log()->dir().string()};
+    for (const std::string& text : banner(title, machines, comm.hosts())) journal.line(text);
+    if (const std::string advice = crowded_host_advice(machines, comm.hosts()); !advice.empty())
+        journal.warn(advice);
 }
 
 void say_what_differs(Journal& journal, const Communicator& comm, const Config& config,
@@ -200,8 +225,9 @@ void tell_missed_faults(const Communicator& comm, const Faults& faults, std::siz
 }
 
 /// Ends a run before its end.
-void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopReason reason,
-          Journal& journal) {
+void stop(FinishedRun& run, const TrainingJob& job, Trainer& trainer, StopReason reason, Journal& journal) {
+    const RunState& state = trainer.state();
+    run.result.phases = trainer.phases();
     run.result.at = state.at;
     run.result.scores = state.scores;
     run.result.seconds = journal.seconds();
@@ -209,9 +235,11 @@ void stop(FinishedRun& run, const TrainingJob& job, const RunState& state, StopR
     run.result.samples = journal.samples_until(state.at);
     run.stop_reason = reason;
     if (const auto& log = journal.log()) run.dir = log->dir();
+    if (job.member.empty())
+        for (const std::string& text : table_of(run.result.phases)) journal.line(text);
     // One of several networks goes on with the others.
     const std::filesystem::path& whole = job.member.empty() ? run.dir : run.dir.parent_path();
-    journal.stopped_early(state.at, reason, whole.string());
+    journal.stopped_early(state.at, reason, whole.string(), run.result.phases);
 }
 
 }  // namespace
@@ -243,6 +271,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     if (!job.going_on.empty()) saved = stand_where_saved(comm, job, files, identity, trainer, progress);
     Journal journal(progress, open_log(comm, job, facts, std::move(directory), saved),
                     job.config.run.log_every);
+    if (job.member.empty()) introduce(journal, comm, job, prepared, trainer);
     if (saved) {
         journal.go_on(saved->state.at, saved->times, saved->ranks, comm.size());
     } else {
@@ -276,20 +305,29 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
         const RunRequests asked =
             trainer.advance(journal, checkpointing.next_step(trainer.state().at.step), ask);
         if (trainer.is_over()) break;
-        checkpointing.save(trainer, journal);
+        {
+            const PhaseSpan saving(trainer.recorder(), Phase::kCheckpoint);
+            checkpointing.save(trainer, journal);
+        }
         run.is_stopped = asked.stop;
     }
     report_place(Place::kFiles);
-    checkpointing.finish();
+    {
+        const PhaseSpan saving(trainer.recorder(), Phase::kCheckpoint);
+        checkpointing.finish();
+    }
     report_step(0);
     tell_missed_faults(comm, job.faults, saved ? saved->state.at.step + 1 : 1, trainer.state().at.step,
                        checkpointing.count(), journal);
     const auto& log = journal.log();
     if (run.is_stopped) {
-        stop(run, job, trainer.state(), limit.reason(), journal);
+        stop(run, job, trainer, limit.reason(), journal);
+        trainer.write_trace(files / kTraceFile);
         return run;
     }
     run.result = trainer.train(journal);
+    if (job.member.empty())
+        for (const std::string& text : table_of(run.result.phases)) journal.line(text);
     report_place(Place::kFiles);
     report_step(0);
 
@@ -311,6 +349,8 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     agree(comm, [&] {
         if (log) journal.publish();
     });
+    // What is only to be looked at cannot cost the run.
+    trainer.write_trace(run.dir / kTraceFile);
     return run;
 }
 
@@ -341,6 +381,14 @@ nlohmann::json to_json(const FinishedRun& run) {
     add("train", result.scores.train);
     add("validation", result.scores.validation);
     add("test", result.scores.test);
+    if (result.phases.steps > 0) {
+        json["phases"] = to_json(result.phases);
+        json["phases_seconds"] = result.phases.all;
+        json["phases_steps"] = result.phases.steps;
+        json["imbalance"] = result.phases.imbalance;
+        if (result.phases.straggler) json["straggler"] = to_json(*result.phases.straggler);
+        if (result.phases.hidden_share) json["communication_hidden_share"] = *result.phases.hidden_share;
+    }
     if (!result.concern.empty()) json["warning"] = result.concern;
     return json;
 }

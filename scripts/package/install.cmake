@@ -16,7 +16,7 @@ install(EXPORT lockstep NAMESPACE lockstep:: FILE lockstepTargets.cmake DESTINAT
 set(headers FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/comm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep
   COMPONENT development ${headers} PATTERN "simd*" EXCLUDE)
-foreach(room options train recovery run files exchange score several)
+foreach(room options train recovery run files exchange score several telemetry)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/launcher/${room}
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lockstep/launcher COMPONENT development ${headers})
 endforeach()

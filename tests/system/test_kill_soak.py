@@ -81,7 +81,7 @@ class KilledAtTheEnd(ProgramTest):
 
     def test_a_run_that_was_taking_an_older_ones_place_takes_it(self):
         whole = self.train("small.ini", "whole")
-        names = ["checkpoints", "run.json", "metrics.jsonl", "ledger.jsonl", "result.json", "model.lockstep"]
+        names = ["run.json", "checkpoints", "metrics.jsonl", "metrics.csv", "ledger.jsonl", "result.json", "model.lockstep"]
         for moved in range(len(names)):
             with self.subTest(moved=names[:moved]):
                 run = self.train("small.ini", f"run-{moved}", "--training.seed", "7")

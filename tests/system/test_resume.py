@@ -187,7 +187,7 @@ class Resume(ProgramTest):
     def test_killed_while_its_files_are_moved_to_their_place_a_run_is_the_new_one(self):
         whole = self.train("small.ini", "whole")
         # In the order in which they are moved, the model last.
-        names = ["checkpoints", "run.json", "metrics.jsonl", "ledger.jsonl", "result.json"]
+        names = ["run.json", "checkpoints", "metrics.jsonl", "metrics.csv", "ledger.jsonl", "result.json"]
         for moved in (2, len(names)):
             run = self.train("small.ini", f"run-{moved}", "--training.seed", "7")
             unfinished = run / "unfinished"

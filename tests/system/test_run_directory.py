@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from program import PROGRAM, REPOSITORY, USAGE, NUMERICAL, ProgramTest, main, user_environment
 
 XOR, CROSSVAL = (REPOSITORY / "configs" / f"{name}.ini" for name in ("xor", "crossval"))
-FILES = ["ledger.jsonl", "metrics.jsonl", "model.lockstep", "result.json", "run.json"]
+FILES = ["ledger.jsonl", "metrics.csv", "metrics.jsonl", "model.lockstep", "result.json", "run.json"]
 ENDLESS = ["--training.epochs", "1000000000"]
 DIVERGING = ["--training.epochs", "9", "--optimizer.learning_rate", "1e38", "--network.layer", "dense units=1 activation=identity"]
 

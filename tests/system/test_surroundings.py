@@ -126,7 +126,7 @@ class Surroundings(ProgramTest):
                 self.assertEqual((outcome.code, len(outcome.messages())), (code, 1), outcome)
                 self.assertIn(f"cannot write small/r/{file}: No space left on device", outcome.messages()[0])
                 left = sorted(path.name for path in (self.folder / f"kept{room}").rglob("*") if path.is_file())
-                self.assertEqual(left, [] if code == USAGE else ["ledger.jsonl", "metrics.jsonl", "run.json"])
+                self.assertEqual(left, [] if code == USAGE else ["ledger.jsonl", "metrics.csv", "metrics.jsonl", "run.json"])
                 if code != USAGE:
                     self.assert_whole_lines(f"kept{room}/r")
 

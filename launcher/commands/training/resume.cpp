@@ -14,6 +14,7 @@
 #include "core/base/spelling.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/own_flags.h"
+#include "launcher/commands/training/run_summary.h"
 #include "launcher/options/options_table.h"
 #include "launcher/recovery/checkpoint_folder.h"
 #include "launcher/recovery/checkpoint_reader.h"
@@ -142,7 +143,10 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     if (!result.empty() && input.allowed.empty()) {
         agree(comm, [&] { check_nothing_is_changed(dir, input); });
         if (comm.rank() == 0 && input.json) print_json(nlohmann::json::parse(result));
-        if (comm.rank() == 0 && !input.json) print_out("{} is finished: {}\n", dir.string(), kModelFile);
+        if (comm.rank() == 0 && !input.json) {
+            print_out("{} is finished: {}\n", dir.string(), kModelFile);
+            for (const std::string& text : summary_of(nlohmann::json::parse(result))) print_out("{}\n", text);
+        }
         return static_cast<int>(ExitCode::kDone);
     }
     // What the first parameters were read from is not needed where a checkpoint is good, and may be gone.

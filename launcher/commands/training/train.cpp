@@ -1,10 +1,9 @@
 // `lockstep train`: from a configuration to a run directory with a model.
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "comm/agreement.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/training/run_summary.h"
 #include "launcher/commands/training/training_job.h"
 #include "launcher/run/printing.h"
 #include "launcher/train/training_run.h"
@@ -16,7 +15,8 @@ int command_train(Communicator& comm, const CommandInput& input) {
     Progress& progress = setup.progress;
     const TrainingJob job = training_job(input, setup);
     const FinishedRun run = run_training(comm, job, progress);
-    if (!run.is_stopped) progress.line(fmt::format("{}  {}", run.result.digest.hex(), run.model.string()));
+    if (!run.is_stopped && comm.rank() == 0)
+        for (const std::string& text : summary_of(to_json(run))) progress.line(text);
     if (comm.rank() == 0 && input.json) print_json(to_json(run));
     return static_cast<int>(run.exit_code());
 }
