@@ -47,9 +47,11 @@ libxxhash-dev              header xxhash.h
 libprotobuf-dev            header google/protobuf/message_lite.h
 protobuf-compiler          command protoc
 libonnx-dev                header onnx/onnx.proto'
-# Images to train on, which the program does without: where they cannot be had, a word and no error.
-data_wants='
+# Images to train on, and the charts of reports, which the program does without: where they cannot be had, a word and no
+# error.
+wants='
 dataset-fashion-mnist      file '"$fashion_mnist"'
+libjs-chart.js             file /usr/share/javascript/chart.js/chart.min.js
 '
 test_needs='
 git                        command git
@@ -109,9 +111,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     list_missing "$needs"
     [ ${#missing[@]} -eq 0 ] || die "installed, but still not found: ${missing[*]}"
 fi
-list_missing "$data_wants"
+list_missing "$wants"
 if [ ${#missing[@]} -gt 0 ]; then
-    (install_missing) || say "going on without ${missing[*]}: data.source = fashion_mnist then wants a data.dir"
+    (install_missing) || say "going on without ${missing[*]}: data.source = fashion_mnist wants a data.dir," \
+        "reports have tables without charts"
 fi
 [ "$packages_only" = no ] || exit 0
 

@@ -1,4 +1,6 @@
 // `lockstep bench step`: the seconds of whole training steps and of their phases.
+#include "launcher/bench/bench_step.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,17 +24,6 @@ namespace {
 
 constexpr std::size_t kWarmUp_steps = 5;
 constexpr std::size_t kFewest_steps = 15;
-
-NetworkSpec network_of(const std::vector<std::size_t>& layers) {
-    NetworkSpec spec;
-    spec.inputs = layers.front();
-    for (std::size_t l = 1; l < layers.size(); ++l) {
-        const bool last = l + 1 == layers.size();
-        spec.layers.push_back(
-            parse_layer(fmt::format("dense units={} activation={}", layers[l], last ? "softmax" : "relu")));
-    }
-    return spec;
-}
 
 /// Floating-point operations of a step on the whole batch: two for each weight and sample in the forward
 /// pass, in the weight gradient, and, above the first layer, in the input delta.
@@ -63,23 +54,6 @@ struct BenchSamples {
     }
 };
 
-struct StepTimes {
-    std::vector<double> step;
-    std::vector<double> forward;
-    std::vector<double> backward;
-    std::vector<double> communication_exposed;
-    std::vector<double> optimizer;
-    double communication_alone = 0.0;  // of one reduction; 0 for one rank
-
-    void add(double seconds, const PhaseSeconds& phases) {
-        step.push_back(seconds);
-        forward.push_back(phases[Phase::kForward]);
-        backward.push_back(phases[Phase::kBackward]);
-        communication_exposed.push_back(phases[Phase::kCommunicationExposed]);
-        optimizer.push_back(phases[Phase::kOptimizer]);
-    }
-};
-
 /// Throws ConfigError where the batch or the network is more than this machine can hold.
 void check_memory(const BenchInput& input, const NetworkSpec& spec, const ReplicaOptions& options,
                   std::size_t ranks) {
@@ -100,8 +74,29 @@ void check_memory(const BenchInput& input, const NetworkSpec& spec, const Replic
                     (batch + network) / 0x1p30, ranks, ranks == 1 ? "" : "s", machine / 0x1p30));
 }
 
-StepTimes measure(const Communicator& comm, const BenchInput& input) {
-    const NetworkSpec spec = network_of(input.layers);
+}  // namespace
+
+NetworkSpec dense_network(const std::vector<std::size_t>& layers) {
+    NetworkSpec spec;
+    spec.inputs = layers.front();
+    for (std::size_t l = 1; l < layers.size(); ++l) {
+        const bool last = l + 1 == layers.size();
+        spec.layers.push_back(
+            parse_layer(fmt::format("dense units={} activation={}", layers[l], last ? "softmax" : "relu")));
+    }
+    return spec;
+}
+
+void StepTimes::add(double seconds, const PhaseSeconds& phases) {
+    step.push_back(seconds);
+    forward.push_back(phases[Phase::kForward]);
+    backward.push_back(phases[Phase::kBackward]);
+    communication_exposed.push_back(phases[Phase::kCommunicationExposed]);
+    optimizer.push_back(phases[Phase::kOptimizer]);
+}
+
+StepTimes measure_steps(const Communicator& comm, const BenchInput& input) {
+    const NetworkSpec spec = dense_network(input.layers);
     ReplicaOptions options;
     options.optimizer = {.name = input.optimizer, .momentum = 0.9F};
     options.reducer.bucket_bytes = CommConfig{.bucket_mib = input.bucket_mib}.bucket_bytes();
@@ -144,12 +139,10 @@ StepTimes measure(const Communicator& comm, const BenchInput& input) {
     return times;
 }
 
-}  // namespace
-
 void bench_step(const Communicator& comm, const BenchInput& input, bool json) {
     set_thread_count(static_cast<int>(input.threads));
     agree(comm, [&] { check_threads_start(static_cast<int>(input.threads)); });
-    const StepTimes times = measure(comm, input);
+    const StepTimes times = measure_steps(comm, input);
     if (comm.rank() != 0) return;
     const Spread step = spread_of(times.step);
     const double samples_per_second = static_cast<double>(input.global_batch) / step.median;

@@ -5,6 +5,7 @@
 #include "core/base/spelling.h"
 #include "launcher/bench/bench_comm.h"
 #include "launcher/commands/commands.h"
+#include "launcher/forecast/measure_machine.h"
 
 #include <fmt/format.h>
 
@@ -18,6 +19,8 @@ int command_bench(Communicator& comm, const CommandInput& input) {
         bench_step(comm, input.bench, input.json);
     } else if (kind == "comm") {
         return bench_comm(comm, input.json);
+    } else if (kind == "machine") {
+        bench_machine(comm, input.bench, input.out, input.json);
     } else if (kind == "gemm") {
         if (comm.size() > 1) {
             throw CollectiveError(ExitCode::kUsage,
@@ -26,10 +29,11 @@ int command_bench(Communicator& comm, const CommandInput& input) {
         }
         bench_gemm(input.bench, input.json);
     } else {
-        constexpr std::array<std::string_view, 3> kKinds{"comm", "gemm", "step"};
-        throw CollectiveError(ExitCode::kUsage,
-                              fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, step", kind,
-                                          did_you_mean(kind, kKinds)));
+        constexpr std::array<std::string_view, 4> kKinds{"comm", "gemm", "machine", "step"};
+        throw CollectiveError(
+            ExitCode::kUsage,
+            fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, machine, step", kind,
+                        did_you_mean(kind, kKinds)));
     }
     return static_cast<int>(ExitCode::kDone);
 }

@@ -97,7 +97,8 @@ void check_complete(const Subcommand& subcommand, const CommandInput& input,
     std::istringstream words{std::string(subcommand.arguments)};
     std::vector<std::string> wanted;
     for (std::string word; words >> word;) wanted.push_back(word);
-    if (input.positional.size() > wanted.size()) {
+    const bool more = !wanted.empty() && wanted.back().ends_with("…");
+    if (!more && input.positional.size() > wanted.size()) {
         throw ConfigError(fmt::format("unexpected argument {}; usage: lockstep {} {}",
                                       input.positional[wanted.size()].string(), subcommand.name,
                                       subcommand.arguments));

@@ -12,8 +12,10 @@
 #include "launcher/bench/bench.h"
 #include "launcher/commands/runs/replay.h"
 #include "launcher/commands/runs/verify.h"
+#include "launcher/forecast/forecast.h"
 #include "launcher/options/config.h"
 #include "launcher/options/options.h"
+#include "launcher/report/report.h"
 #include "launcher/run/faults.h"
 #include "launcher/score/ensemble.h"
 #include "launcher/several/sweep_grid.h"
@@ -41,7 +43,12 @@ struct CommandInput {
     std::string format;                               ///< --format safetensors|npz|onnx
     std::filesystem::path network_of;                 ///< --config CONFIG of `import`
     std::size_t ranks = 0;                            ///< --ranks N; 0: not given
+    ForecastInput forecast;                           ///< of `plan`: how long it will take
     bool layers = false;                              ///< --layers
+    bool confusion = false;                           ///< --confusion
+    std::filesystem::path wrong;                      ///< --wrong FILE
+    bool probabilities = false;                       ///< --probabilities
+    ReportInput report;                               ///< of `report`, whose flags are its own
     BenchInput bench;                                 ///< of `bench`, whose flags are its own
     std::vector<Fault> faults;                        ///< --inject FAULT, several times
     GradcheckInput gradcheck;                         ///< of `gradcheck`, likewise
@@ -92,6 +99,7 @@ inline constexpr int kModelsDiffer = 1;
 int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
+int command_report(const CommandInput& input);
 int command_import(const CommandInput& input);
 
 }  // namespace lockstep

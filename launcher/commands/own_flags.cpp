@@ -33,10 +33,11 @@ std::string one_of(std::string_view flag, const std::string& value,
     return one_of(flag, value, std::span(valid.begin(), valid.size()));
 }
 
+// What an MPI rank number can be; plan walks over all of them.
+constexpr std::size_t kMostRanks = std::size_t{1} << 20;
+
 std::size_t rank_number(const std::string& value) {
     const auto number = parse_number<std::size_t>(value);
-    // What an MPI rank number can be; plan walks over all of them.
-    constexpr std::size_t kMostRanks = std::size_t{1} << 20;
     if (number && *number > 0 && *number <= kMostRanks) return *number;
     throw ConfigError(fmt::format("--ranks {}: must be a whole number from 1 to {}", value, kMostRanks));
 }
@@ -93,12 +94,6 @@ void set_bench_flag(BenchInput& bench, const std::string& name, const std::strin
     if (name == "peak") bench.peak = true;
 }
 
-void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, const std::string& value) {
-    if (name == "samples") gradcheck.samples = positive<std::size_t>(name, value);
-    if (name == "parameters") gradcheck.parameters = value == "all" ? 0 : positive<std::size_t>(name, value);
-    if (name == "tolerance") gradcheck.tolerance = positive<double>(name, value);
-}
-
 void set_sweep_flag(SweepInput& sweep, const std::string& name, const std::string& value) {
     constexpr std::size_t kMost = std::size_t{1} << 20;
     if (name == "grid") sweep.grid.push_back(value);
@@ -114,6 +109,23 @@ std::filesystem::path file_name(const std::string& flag, const std::string& valu
     } catch (const ConfigError& error) {
         throw ConfigError(fmt::format("--{} {}: {}", flag, value, error.what()));
     }
+}
+
+constexpr double kMostGbits = 1e6;
+constexpr double kMostLatency_us = 1e6;
+
+void set_forecast_flag(ForecastInput& forecast, const std::string& name, const std::string& value) {
+    if (name == "machine") forecast.machine = file_name(name, value);
+    if (name == "ranks_per_host") forecast.ranks_per_host = positive<std::size_t>(name, value, kMostRanks);
+    if (name == "gbits") forecast.gbits = positive<double>(name, value, kMostGbits);
+    if (name == "latency_us") forecast.latency_us = positive<double>(name, value, kMostLatency_us);
+    if (name == "curve") forecast.curve = one_of(name, value, {"strong", "weak"});
+}
+
+void set_gradcheck_flag(GradcheckInput& gradcheck, const std::string& name, const std::string& value) {
+    if (name == "samples") gradcheck.samples = positive<std::size_t>(name, value);
+    if (name == "parameters") gradcheck.parameters = value == "all" ? 0 : positive<std::size_t>(name, value);
+    if (name == "tolerance") gradcheck.tolerance = positive<double>(name, value);
 }
 
 }  // namespace
@@ -136,6 +148,11 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
             one_of(name, value, {"average", "vote"}) == "vote" ? Combination::kVote : Combination::kAverage;
     }
     if (name == "out") input.out = file_name(name, value);
+    if (name == "confusion") input.confusion = true;
+    if (name == "wrong") input.wrong = file_name(name, value);
+    if (name == "probabilities") input.probabilities = true;
+    if (name == "charts") input.report.charts = file_name(name, value);
+    if (name == "data.dir") input.report.data_dir = file_name(name, value);
     if (name == "set") input.set = one_of(name, value, {"train", "validation", "test"});
     if (name == "format") input.format = one_of(name, value, {"safetensors", "npz", "onnx"});
     if (name == "config") input.network_of = file_name(name, value);
@@ -145,6 +162,7 @@ void set_own_flag(std::string_view subcommand, CommandInput& input, const std::s
     }
     if (name == "ranks") input.ranks = rank_number(value);
     set_bench_flag(input.bench, name, value);
+    set_forecast_flag(input.forecast, name, value);
     set_gradcheck_flag(input.gradcheck, name, value);
     set_sweep_flag(input.sweep, name, value);
 }

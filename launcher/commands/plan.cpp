@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/commands/commands.h"
+#include "launcher/forecast/forecast_report.h"
 #include "launcher/options/options_json.h"
 #include "launcher/run/printing.h"
 #include "launcher/score/data_advice.h"
@@ -202,14 +203,19 @@ int command_plan(const CommandInput& input) {
     check_stopping(input.config, input.options, prepared.network, prepared.data.validation != nullptr);
     choose_run_dir(input.config, input.options, std::chrono::system_clock::now());
     const std::size_t ranks = input.ranks == 0 ? 1 : input.ranks;
+    const std::optional<Outlook> outlook =
+        look_ahead(input.forecast, input.config, prepared.network, prepared.data.train->size(), ranks);
     const PlanReport report = make_plan(input.config, prepared.network, *prepared.data.train, ranks);
     std::vector<std::string> warnings = data_advice(prepared.data);
     if (std::string advice = target_range_advice(prepared.network, *prepared.data.train); !advice.empty())
         warnings.push_back(std::move(advice));
     if (input.json) {
-        print_json(to_json(report, input, prepared.data, warnings));
+        Json json = to_json(report, input, prepared.data, warnings);
+        if (outlook) json["forecast"] = to_json(*outlook, input.config);
+        print_json(std::move(json));
     } else {
         print(report, input, prepared.data, warnings);
+        if (outlook) print_outlook(*outlook, input.config);
     }
     return 0;
 }

@@ -58,11 +58,32 @@ constexpr std::array kResumeFlags{
     kInject, kJson};
 constexpr OwnFlag kSet{"set", "train|validation|test",
                        "which samples; the test set where not given; validation: that of data.split"};
-constexpr std::array kEvalFlags{kModel, kCombine, kSet, kJson};
+constexpr std::array kEvalFlags{
+    kModel,
+    kCombine,
+    kSet,
+    OwnFlag{"confusion", "", "which classes are taken for which, with precision and recall of each"},
+    OwnFlag{"wrong", "FILE",
+            "where the samples that are taken for another class go, as CSV, those first of which the network "
+            "is surest"},
+    kJson};
 constexpr std::array kPredictFlags{
-    kModel, kCombine, OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
-    kSet, kJson};
-constexpr std::array kPlanFlags{OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"}, kJson};
+    kModel,
+    kCombine,
+    OwnFlag{"out", "FILE", "where the predictions go, one a line in input order", true},
+    OwnFlag{"probabilities", "", "the outputs of all classes, separated by commas, in place of the class"},
+    kSet,
+    kJson};
+constexpr std::array kPlanFlags{
+    OwnFlag{"ranks", "N", "as if on N ranks; 1 where not given"},
+    OwnFlag{"machine", "FILE", "how long it will take, too, by what `lockstep bench machine` wrote"},
+    OwnFlag{"ranks_per_host", "N", "so many of them on each host; as many as FILE was measured with"},
+    OwnFlag{"gbits", "N", "on a network between hosts of N Gbit/s instead of the one that was measured"},
+    OwnFlag{"latency_us", "N", "and of that latency, in microseconds; 2 where not given"},
+    OwnFlag{"curve", "strong|weak",
+            "for 1, 2, 4, … up to --ranks, with each comm.shard and comm.compression; weak: the batch grows "
+            "with the ranks"},
+    kJson};
 constexpr std::array kGradcheckFlags{
     OwnFlag{"model", "FILE", "check at this model's weights; the first weights where not given"},
     OwnFlag{"samples", "N", "how many of the training set's first samples; 8 where not given"},
@@ -71,6 +92,12 @@ constexpr std::array kGradcheckFlags{
             "given"},
     OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
+constexpr std::array kReportFlags{
+    OwnFlag{"out", "FILE", "the page; RUN_DIR/report.html where not given, report.html for several runs"},
+    OwnFlag{"data.dir", "DIR", "where the runs' data are now; as they were trained where not given"},
+    OwnFlag{"charts", "FILE|none",
+            "Chart.js, if not where Debian's libjs-chart.js has it; none: tables without charts"},
+    kJson};
 constexpr std::array kImportFlags{
     OwnFlag{"config", "CONFIG",
             "a configuration whose network the arrays are of; not needed for what export has written"},
@@ -84,16 +111,18 @@ constexpr std::array kExportFlags{
 constexpr std::array kBenchFlags{
     OwnFlag{"layers", "IN-UNITS-…", "step: inputs and units of every layer; 784-800-10 where not given"},
     OwnFlag{"global_batch", "N", "step: samples over all ranks; 128 where not given"},
-    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx", "gemm, step: as training.arithmetic; fp32 where not given"},
+    OwnFlag{"arithmetic", "fp32|bf16|fp32_amx",
+            "gemm, machine, step: as training.arithmetic; fp32 where not given"},
     OwnFlag{.name = "optimizer",
             .value = "NAME",
-            .help = "step: as optimizer.name; sgd where not given",
+            .help = "machine, step: as optimizer.name; sgd where not given",
             .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
     OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
     OwnFlag{"peak", "", "gemm: what the CPU reaches in registers as well"},
+    OwnFlag{"out", "FILE", "machine: the file to write, for `lockstep plan --machine`"},
     kJson};
 constexpr std::array kJsonAlone{kJson};
 
@@ -191,17 +220,24 @@ constexpr std::array kSubcommands{
                .help = "write a model for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "report",
+               .arguments = "RUN_DIR…",
+               .help = "one HTML page of a run, or of several compared: curves, phases, confusion, weights",
+               .flags = kReportFlags,
+               .computes = false,
+               .alone = command_report},
     Subcommand{.name = "import",
                .arguments = "FILE",
                .help = "make a model file of safetensors or npz",
                .flags = kImportFlags,
                .alone = command_import},
-    Subcommand{
-        .name = "bench",
-        .arguments = "comm|gemm|step",
-        .help = "measure collectives, products or whole training steps; comm and step under mpirun too",
-        .flags = kBenchFlags,
-        .on_ranks = command_bench},
+    Subcommand{.name = "bench",
+               .arguments = "comm|gemm|machine|step",
+               .help = "measure collectives, products, whole training steps, or what a forecast needs; all "
+                       "but gemm under "
+                       "mpirun too",
+               .flags = kBenchFlags,
+               .on_ranks = command_bench},
     Subcommand{.name = "info",
                .arguments = "",
                .help = "version, MPI library, instruction sets, CPUs",

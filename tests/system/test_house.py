@@ -32,9 +32,9 @@ MAY_INCLUDE = {
 }
 # The launcher's rooms, each of which may include those before it; rooms of one row may include each other.
 LAUNCHER_ORDER = [{"options"}, {"run", "files"}, {"exchange"}, {"score", "onnx"}, {"recovery"}, {"telemetry"}, {"train"},
-                  {"several"}, {"bench"}, {"commands"}]
+                  {"several"}, {"report"}, {"bench"}, {"forecast"}, {"commands"}]
 # Rooms of the launcher that are the program's own, and those of the library, which other programs use without it.
-PROGRAM_ROOMS = {"launcher/commands", "launcher/bench", "launcher/onnx"}
+PROGRAM_ROOMS = {"launcher/commands", "launcher/bench", "launcher/forecast", "launcher/onnx", "launcher/report"}
 LIBRARY_ROOMS = {"launcher/options", "launcher/train", "launcher/run", "launcher/files", "launcher/exchange",
                  "launcher/score", "launcher/recovery", "launcher/telemetry", "launcher/several"}
 # Libraries that must not be known below a floor: (what the #include names, the layers that may).

@@ -114,8 +114,8 @@ class Surroundings(ProgramTest):
     @needs_mounts
     def test_a_full_disk_ends_the_job_and_leaves_whole_lines(self):
         # Room for run.json and some lines; for these and no model; for neither.
-        for room, ranks, code, file in ((28, 2, CHECKPOINT, "(metrics.jsonl|metrics.csv|ledger.jsonl)"), (40, None, CHECKPOINT, "model.lockstep"),
-                                        (4, 2, USAGE, "run.json")):
+        for room, ranks, code, file in ((24, 2, CHECKPOINT, "(metrics.jsonl|metrics.csv|ledger.jsonl)"),
+                                        (40, None, CHECKPOINT, "model.lockstep"), (4, 2, USAGE, "run.json")):
             with self.subTest(room=room):
                 steps = "1000" if "metrics" in file else "2"
                 launch = MPIRUN if ranks else []

@@ -8,6 +8,7 @@
 #include "comm/agreement.h"
 #include "core/network/network_learner.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/models/eval_confusion.h"
 #include "launcher/commands/models/eval_digraph.h"
 #include "launcher/commands/models/model_use.h"
 #include "launcher/run/printing.h"
@@ -62,25 +63,30 @@ int eval_together(const Communicator& comm, const CommandInput& input, const Pre
     const Ensemble ensemble =
         agree(comm, [&] { return Ensemble(models, prepared, input.config, input.combination); });
     const std::shared_ptr<const Dataset> set = agree(comm, [&] { return scored_set(input, prepared.data); });
+    agree(comm, [&] { check_confusion(comm, input, *set); });
     for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
     const EnsembleScore score = ensemble.score(comm, set, input.config.training.leaf);
+    const std::optional<Confusion> confusion = confusion_of(comm, input, ensemble, set);
     if (comm.rank() != 0) return static_cast<int>(ExitCode::kDone);
     if (input.json) {
         nlohmann::json json{{"set", input.set}, {"models", models.size()}, {"samples", set->size()}};
         if (score.loss) json["loss"] = *score.loss;
         if (score.accuracy) json["accuracy"] = *score.accuracy;
+        if (confusion) add_confusion(input, *confusion, json);
         print_json(json);
         return static_cast<int>(ExitCode::kDone);
     }
-    print_out("{}", input.set);
-    if (score.loss) print_out(" loss {:.6f}", *score.loss);
-    if (score.accuracy) print_out("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    print_out("  ({} samples, {} models, {})\n", set->size(), models.size(),
-              input.combination == Combination::kVote ? "vote" : "average");
+    say(input, "{}", input.set);
+    if (score.loss) say(input, " loss {:.6f}", *score.loss);
+    if (score.accuracy) say(input, "  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    say(input, "  ({} samples, {} models, {})\n", set->size(), models.size(),
+        input.combination == Combination::kVote ? "vote" : "average");
+    if (confusion) print_confusion(input, *confusion);
     return static_cast<int>(ExitCode::kDone);
 }
 
-void print(const CommandInput& input, const Score& score, const std::vector<TableRow>& rows) {
+void print(const CommandInput& input, const Score& score, const std::vector<TableRow>& rows,
+           const std::optional<Confusion>& confusion) {
     if (input.json) {
         nlohmann::json json{{"set", input.set}, {"loss", score.loss}, {"samples", score.samples}};
         if (score.accuracy) json["accuracy"] = *score.accuracy;
@@ -88,6 +94,7 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
             json["table"].push_back(
                 {{"inputs", row.inputs}, {"outputs", row.outputs}, {"targets", row.targets}});
         }
+        if (confusion) add_confusion(input, *confusion, json);
         print_json(json);
         return;
     }
@@ -95,9 +102,10 @@ void print(const CommandInput& input, const Score& score, const std::vector<Tabl
         print_out("{} -> {}  (target {})\n", fmt::join(row.inputs, " "), fmt::join(row.outputs, " "),
                   fmt::join(row.targets, " "));
     }
-    print_out("{} loss {:.6f}", input.set, score.loss);
-    if (score.accuracy) print_out("  accuracy {:.2f} %", 100.0 * *score.accuracy);
-    print_out("  ({} samples)\n", score.samples);
+    say(input, "{} loss {:.6f}", input.set, score.loss);
+    if (score.accuracy) say(input, "  accuracy {:.2f} %", 100.0 * *score.accuracy);
+    say(input, "  ({} samples)\n", score.samples);
+    if (confusion) print_confusion(input, *confusion);
 }
 
 }  // namespace
@@ -112,13 +120,15 @@ int command_eval(Communicator& comm, const CommandInput& given) {
         agree(comm, [&] { return open_trained(models, input.config, input.options, prepared); });
     const auto raw = agree(comm, [&] { return scored_set(input, prepared.data); });
     const auto set = agree(comm, [&] { return trained->seen(raw); });
+    agree(comm, [&] { check_confusion(comm, input, *set); });
     warn(comm, trained->scale_advice(*raw));
     WholeArena parameters(trained->network().layout(), trained->parameters());
     NetworkScorer scorer(trained->network(), kPiece_samples);
     const Score score = evaluate(comm, scorer, parameters, *set, input.config.training.leaf);
+    const std::optional<Confusion> confusion = confusion_of(comm, input, *trained, *set);
     if (comm.rank() == 0) {
         const bool small = input.config.data.source == "table";
-        print(input, score, small ? table_rows(*trained, *set) : std::vector<TableRow>{});
+        print(input, score, small ? table_rows(*trained, *set) : std::vector<TableRow>{}, confusion);
     }
     return static_cast<int>(ExitCode::kDone);
 }

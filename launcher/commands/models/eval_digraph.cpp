@@ -56,10 +56,14 @@ void check_sizes(const CommandInput& input, const Digraph& digraph, const Digrap
                     input.config.data.table.string(), sample.inputs.size(), sample.targets.size()));
 }
 
-void refuse_models(const CommandInput& input) {
+void refuse_flags(const CommandInput& input) {
     if (!input.models.empty()) {
         throw ConfigError(fmt::format("--model {}: {} has its weights in that file; remove the flag",
                                       input.models.front().string(), input.options.place("network.digraph")));
+    }
+    if (input.confusion || !input.wrong.empty()) {
+        throw ConfigError(fmt::format("--{}: a digraph's outputs are no classes; remove the flag",
+                                      input.confusion ? "confusion" : "wrong"));
     }
 }
 
@@ -179,7 +183,7 @@ void print(const CommandInput& input, const std::vector<Row>& rows) {
 }  // namespace
 
 int eval_digraph(Communicator& comm, const CommandInput& input) {
-    agree(comm, [&] { refuse_models(input); });
+    agree(comm, [&] { refuse_flags(input); });
     check_same_files(comm, input.config);
     const std::vector<Row> rows =
         agree(comm, [&] { return comm.rank() == 0 ? run_samples(input) : std::vector<Row>(); });

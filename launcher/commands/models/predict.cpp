@@ -24,9 +24,9 @@ namespace lockstep {
 
 namespace {
 
-/// A class number where the targets are classes, else the outputs, separated by commas.
-void append_prediction(std::string& text, std::span<const float> outputs, bool classes) {
-    if (classes) {
+/// A class number, or the outputs, separated by commas.
+void append_prediction(std::string& text, std::span<const float> outputs, bool as_class) {
+    if (as_class) {
         fmt::format_to(std::back_inserter(text), "{}\n", argmax(outputs));
     } else {
         fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
@@ -35,7 +35,7 @@ void append_prediction(std::string& text, std::span<const float> outputs, bool c
 
 /// The lines of this rank's share of the set.
 std::string predictions(const Communicator& comm, const TrainedNetwork& trained, const Dataset& set,
-                        std::size_t leaf) {
+                        std::size_t leaf, bool as_class) {
     const Network& network = trained.network();
     const BatchPlan plan(set.size(), set.size(), leaf, 0);
     const Shard shard = plan.shard(plan.batch(0, 0), comm.rank(), comm.size());
@@ -45,7 +45,7 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
                 [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
                     for (std::size_t r = 0; r < outputs.rows; ++r) {
-                        append_prediction(text, outputs.row(r), set.classes() > 0);
+                        append_prediction(text, outputs.row(r), as_class);
                     }
                 });
     return text;
@@ -53,13 +53,21 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
 
 /// The same of several networks' common answers.
 std::string predictions(const Communicator& comm, const Ensemble& ensemble,
-                        const std::shared_ptr<const Dataset>& set, std::size_t leaf) {
+                        const std::shared_ptr<const Dataset>& set, std::size_t leaf, bool as_class) {
     Answers answers = ensemble.answer(comm, set, leaf);
     std::string text;
     for (std::size_t r = 0; r < answers.shard.samples; ++r) {
-        append_prediction(text, answers.matrix().row(r), set->classes() > 0);
+        append_prediction(text, answers.matrix().row(r), as_class);
     }
     return text;
+}
+
+/// "" where a network's outputs lie between 0 and 1.
+std::string no_probabilities_advice(const NetworkSpec& network) {
+    const LayerSpec& last = network.layers.back();
+    if (last.softmax || last.activation.kind == ActivationKind::kSigmoid) return {};
+    return fmt::format("the outputs of {} are no probabilities; they are written as they are",
+                       to_string(last));
 }
 
 /// The lines of every rank.
@@ -67,17 +75,20 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
                                  const Prepared& prepared, const std::shared_ptr<const Dataset>& set,
                                  const std::vector<std::filesystem::path>& models) {
     const std::size_t leaf = input.config.training.leaf;
+    // Real targets have no class: their outputs are written in any case.
+    const bool as_class = set->classes() > 0 && !input.probabilities;
     if (models.size() > 1) {
         const Ensemble ensemble =
             agree(comm, [&] { return Ensemble(models, prepared, input.config, input.combination); });
         for (const std::string& text : ensemble.scale_advice(*set)) warn(comm, text);
-        return comm.allgather(predictions(comm, ensemble, set, leaf));
+        return comm.allgather(predictions(comm, ensemble, set, leaf, as_class));
     }
     const auto trained =
         agree(comm, [&] { return open_trained(models, input.config, input.options, prepared); });
     const auto seen = agree(comm, [&] { return trained->seen(set); });
     warn(comm, trained->scale_advice(*set));
-    return comm.allgather(predictions(comm, *trained, *seen, leaf));
+    if (input.probabilities) warn(comm, no_probabilities_advice(trained->network().spec()));
+    return comm.allgather(predictions(comm, *trained, *seen, leaf, as_class));
 }
 
 /// The files that the command line names, besides those of data.

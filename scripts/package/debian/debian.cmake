@@ -20,7 +20,7 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME lockstep)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 # mpirun, and the daemon by which Open MPI starts a rank alone.
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "openmpi-bin")
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "dataset-fashion-mnist, python3")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "dataset-fashion-mnist, libjs-chart.js, python3")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "bash-completion, python3-numpy, python3-matplotlib, slurm-client")
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION
 "A hand-written core computes gradients by backpropagation, the ranks add them

@@ -189,21 +189,26 @@ TEST_CASE("run directory: without a name it is of the configuration and the time
     CHECK(second == first.string() + "-2");
 }
 
-TEST_CASE("progress: lines on a file, no bar; silence where it is silent") {
+TEST_CASE("progress: lines on a file, a bar where there is to be one; silence where it is silent") {
     const TemporaryFolder folder;
     const auto written = [&](Progress::Style style) {
         std::FILE* file = std::fopen((folder / "out").c_str(), "w");
         REQUIRE(file != nullptr);
         CHECK_FALSE(reaches_terminal(file));
         Progress progress(style, file);
-        progress.update("epoch 1", 1, 2, "loss 1");
+        RunProgress at;
+        at.epoch = at.step = 1;
+        at.epochs = 3;
+        at.steps = 2;
+        at.loss = 0.5;
+        progress.update(at);
         progress.line("epoch 1 done");
         std::fclose(file);
         return content_of(folder / "out");
     };
-    CHECK(written(Progress::Style::kLines) == "epoch 1 done\n");
+    CHECK(written(Progress::Style::kLines) == "epoch 1/3  step 1/2  loss 0.50000\nepoch 1 done\n");
     CHECK(written(Progress::Style::kSilent).empty());
     const std::string bar = written(Progress::Style::kBar);
-    CHECK(contains(bar, "epoch 1 [############............] 1/2  loss 1"));
+    CHECK(contains(bar, "epoch 1/3 [####################--------------------]  50 %  loss 0.50000"));
     CHECK(bar.ends_with("epoch 1 done\n"));
 }
