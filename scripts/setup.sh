@@ -46,7 +46,8 @@ zlib1g-dev                 header zlib.h
 libxxhash-dev              header xxhash.h
 libprotobuf-dev            header google/protobuf/message_lite.h
 protobuf-compiler          command protoc
-libonnx-dev                header onnx/onnx.proto'
+libonnx-dev                header onnx/onnx.proto
+libhdf5-dev                header hdf5/serial/hdf5.h'
 # Images to train on, and the charts of reports, which the program does without: where they cannot be had, a word and no
 # error.
 wants='
@@ -59,7 +60,8 @@ iproute2                   command ip
 doctest-dev                header doctest/doctest.h
 mandoc                     command mandoc
 python3                    command /usr/bin/python3
-python3-numpy              module numpy'
+python3-numpy              module numpy
+python3-h5py               module h5py'
 
 needs=$program_needs
 [ "$program_only" = yes ] || needs+=$test_needs

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/base/matrix.h"
 #include "core/base/shape.h"
@@ -24,6 +25,14 @@ struct TargetView {
 
 /// Changes inputs in place: augmentation.
 using Distortion = std::function<void(const Matrix& x)>;
+
+/// What all samples of a set have in common.
+struct DatasetSummary {
+    std::vector<std::size_t> class_counts;  ///< samples of each class; empty: no classes, or no targets
+    float least_target = 0.0F;              ///< of all real targets
+    float most_target = 0.0F;
+    float largest_input = 0.0F;  ///< the largest magnitude, as it is stored
+};
 
 /// Samples 0 … size() − 1, each an input vector and a target: a class (classes() > 0) or a real vector.
 /// A set says classes() or target_size(). Reading is const and has no state: any thread or rank that reads
@@ -75,6 +84,15 @@ class Dataset {
         read(indices, x, target);
         distort(x);
     }
+
+    /// Announces samples that will be read, in that order, behind those announced before: a set whose samples
+    /// lie on a disk fetches them meanwhile. Changes no value; what is announced need not be read.
+    virtual void expect(std::span<const std::uint64_t> /*indices*/) const {}
+    /// Memory that a sample takes from being announced to being read.
+    [[nodiscard]] virtual std::size_t expected_sample_bytes() const { return 0; }
+    /// What is known of all samples without reading them; nothing where that takes a pass over them. A part
+    /// of a set answers for the whole.
+    [[nodiscard]] virtual std::optional<DatasetSummary> summary() const { return std::nullopt; }
 
   protected:
     /// What read() promises to refuse; implementations call it first.

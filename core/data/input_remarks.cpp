@@ -17,8 +17,12 @@ constexpr std::size_t kBlock_samples = 64;
 /// Goes over the samples a block at a time, as long as a remark may still hold.
 class Inspection {
   public:
-    explicit Inspection(const Dataset& set)
-        : set_(set), divisor_(set.input_divisor().value_or(1.0F)), equal_(set.input_size(), true) {}
+    Inspection(const Dataset& set, std::string_view remedy)
+        : set_(set),
+          remedy_(remedy),
+          divisor_(set.input_divisor().value_or(1.0F)),
+          any_equal_(set.classes() > 0),
+          equal_(set.input_size(), true) {}
 
     std::vector<std::string> run() {
         for (std::size_t first = 0; first < set_.size() && undecided(); first += kBlock_samples) {
@@ -27,7 +31,8 @@ class Inspection {
             std::iota(indices.begin(), indices.end(), first);
             std::vector<float> x(count * set_.input_size());
             std::vector<std::int32_t> labels(count);
-            set_.read(indices, Matrix(x.data(), count, set_.input_size()), {labels, {}});
+            const TargetView target{set_.classes() > 0 ? std::span(labels) : std::span<std::int32_t>(), {}};
+            set_.read(indices, Matrix(x.data(), count, set_.input_size()), target);
             for (std::size_t i = 0; i < count; ++i)
                 add(first + i, std::span(x).subspan(i * set_.input_size(), set_.input_size()), labels[i]);
         }
@@ -65,8 +70,8 @@ class Inspection {
         if (counts_ && set_.input_size() > 1) {
             texts.push_back(fmt::format(
                 "{}: the first input counts the samples ({:.0f}, {:.0f}, {:.0f}, …), as a line number or an "
-                "index does, and the network would learn from it; remove that column unless it is meant",
-                name, start_, start_ + 1, start_ + 2));
+                "index does, and the network would learn from it; {} unless it is meant",
+                name, start_, start_ + 1, start_ + 2, remedy_));
         }
         if (any_equal_ && labels_differ_) {
             texts.push_back(
@@ -84,21 +89,22 @@ class Inspection {
     }
 
     const Dataset& set_;
+    std::string_view remedy_;
     float divisor_;
     float start_ = 0.0F;
     std::int32_t label_ = 0;
     bool labels_differ_ = false;
     bool counts_ = true;
-    bool any_equal_ = true;
+    bool any_equal_;
     std::vector<bool> equal_;
     bool tiny_ = divisor_ > 1.0F;
 };
 
 }  // namespace
 
-std::vector<std::string> input_remarks(const Dataset& training) {
-    if (!training.input_divisor() || training.classes() == 0 || !training.has_targets()) return {};
-    return Inspection(training).run();
+std::vector<std::string> input_remarks(const Dataset& training, std::string_view remedy) {
+    if (!training.input_divisor() || !training.has_targets()) return {};
+    return Inspection(training, remedy).run();
 }
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/data/dataset.h"
@@ -10,7 +11,8 @@ namespace lockstep {
 
 /// Warnings about a stored training set, in the order of its file: a first input that counts the lines, an
 /// input that equals the class, inputs that become tiny by their divisor. Reads as few samples as refute
-/// them.
-std::vector<std::string> input_remarks(const Dataset& training);
+/// them. `remedy`: how a column is left out.
+std::vector<std::string> input_remarks(const Dataset& training,
+                                       std::string_view remedy = "remove that column");
 
 }  // namespace lockstep

@@ -19,23 +19,21 @@ namespace lockstep {
 extern const DataSource kAlvinnSource;
 extern const DataSource kCsvSource;
 extern const DataSource kFashionMnistSource;
+extern const DataSource kHdf5Source;
 extern const DataSource kLettersSource;
 extern const DataSource kMnistSource;
+extern const DataSource kNpzSource;
 extern const DataSource kOaksSource;
+extern const DataSource kRawSource;
 extern const DataSource kSineSource;
 extern const DataSource kTableSource;
 extern const DataSource kXorSource;
 
 namespace {
 
-constexpr std::array kSources{&kMnistSource, &kFashionMnistSource, &kCsvSource,  &kAlvinnSource, &kSineSource,
-                              &kXorSource,   &kLettersSource,      &kOaksSource, &kTableSource};
-
-DataSets open_source(const DataOptions& options) {
-    if (const DataSource* source = find_data_source(options.source)) return source->open(options);
-    throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
-                                  joined(data_source_names())));
-}
+constexpr std::array kSources{&kMnistSource, &kFashionMnistSource, &kCsvSource,    &kNpzSource,
+                              &kHdf5Source,  &kRawSource,          &kAlvinnSource, &kSineSource,
+                              &kXorSource,   &kLettersSource,      &kOaksSource,   &kTableSource};
 
 /// The training set's parts in its place.
 DataSets split(const DataSets& sets, const DataOptions& options) {
@@ -82,9 +80,17 @@ std::vector<std::string_view> data_sources_reading(std::string_view key) {
     return names;
 }
 
+DataSets open_uncut_data(const DataOptions& options) {
+    if (const DataSource* source = find_data_source(options.source)) return source->open(options);
+    throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
+                                  joined(data_source_names())));
+}
+
 DataSets open_data(const DataOptions& options) {
-    DataSets sets = open_source(options);
-    std::ranges::copy(input_remarks(*sets.train), std::back_inserter(sets.remarks));
+    DataSets sets = open_uncut_data(options);
+    const bool by_key = find_data_source(options.source) == &kCsvSource && options.index_column.empty();
+    const std::string_view remedy = by_key ? "set data.index_column = 1" : "remove that column";
+    std::ranges::copy(input_remarks(*sets.train, remedy), std::back_inserter(sets.remarks));
     return split(sets, options);
 }
 

@@ -10,11 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/names.h"
 #include "core/data/dataset.h"
+#include "core/data/files/csv_lines.h"
 #include "core/data/input_scale.h"
 #include "core/data/split.h"
 
 namespace lockstep {
+
+/// data.targets: what the targets of files are. kAuto: classes, or as the type of the numbers in the file
+/// says.
+enum class TargetKind { kAuto, kClasses, kValues };
+template <>
+inline constexpr std::array<std::string_view, 3> names_of<TargetKind>{"auto", "classes", "values"};
 
 /// The [data] section. See launcher/options for the keys' help.
 struct DataOptions {
@@ -27,8 +35,20 @@ struct DataOptions {
     std::string train_vectors;  ///< csv: file names in dir; empty: the only *_train_vectors.csv, and so on
     std::string train_labels;
     std::string test_vectors;
-    std::string test_labels;      ///< csv: empty and no *_test_labels.csv: a test set without targets
-    std::filesystem::path table;  ///< table: its file
+    std::string test_labels;  ///< csv: empty and no *_test_labels.csv: a test set without targets
+    TargetKind targets = TargetKind::kAuto;
+    CsvHeading header = CsvHeading::kNo;      ///< csv
+    std::string index_column;                 ///< csv: see CsvForm
+    std::vector<std::string> target_columns;  ///< csv, likewise
+    std::filesystem::path file;               ///< npz, hdf5, raw: the file
+    std::filesystem::path test_file;          ///< npz, hdf5: of the test set; empty: the same one
+    std::string train_inputs;                 ///< npz, hdf5: the arrays; empty: those of the usual names
+    std::string train_targets;
+    std::string test_inputs;
+    std::string test_targets;
+    std::size_t prefetch = 0;          ///< raw: batches that are read ahead
+    std::filesystem::path table;       ///< table: its file
+    std::filesystem::path test_table;  ///< table: of the test set; empty: the same one
     std::size_t classes =
         0;  ///< mnist, csv: labels are below it; 0: mnist 10, csv largest training label + 1
     std::size_t train_samples =
@@ -71,5 +91,7 @@ std::vector<std::string_view> data_sources_reading(std::string_view key);
 /// Throws DataError (missing, truncated, malformed files; names file, line or offset, what was expected, what
 /// to do; a split with an empty part) and ConfigError (unknown source, a key the source needs is missing).
 DataSets open_data(const DataOptions& options);
+/// The same as the source has it, without options.split.
+DataSets open_uncut_data(const DataOptions& options);
 
 }  // namespace lockstep

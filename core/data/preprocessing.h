@@ -81,6 +81,11 @@ class PreprocessedDataset final : public Dataset {
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
     void read_distorted(std::span<const std::uint64_t> indices, Matrix x, TargetView target,
                         const Distortion& distort) const override;
+    void expect(std::span<const std::uint64_t> indices) const override { whole_->expect(indices); }
+    [[nodiscard]] std::size_t expected_sample_bytes() const override {
+        return whole_->expected_sample_bytes();
+    }
+    [[nodiscard]] std::optional<DatasetSummary> summary() const override { return whole_->summary(); }
 
   private:
     std::shared_ptr<const Dataset> whole_;

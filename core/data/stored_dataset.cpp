@@ -28,34 +28,37 @@ void copy_row(const float* from, float factor, std::span<float> to) {
 }  // namespace
 
 StoredDataset::StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
-                             std::vector<std::int32_t> labels, std::size_t classes, float divisor)
+                             StoredTargets targets, float divisor)
     : StoredDataset(std::move(description),
-                    std::make_shared<const Content>(Content{std::move(inputs), std::move(labels)}),
-                    input_shape, classes, divisor) {}
+                    std::make_shared<const Content>(Content{std::move(inputs), std::move(targets)}),
+                    input_shape, divisor) {}
 
 StoredDataset::StoredDataset(std::string description, std::shared_ptr<const Content> content,
-                             const Shape& input_shape, std::size_t classes, float divisor)
+                             const Shape& input_shape, float divisor)
     : description_(std::move(description)),
       content_(std::move(content)),
       input_shape_(input_shape),
-      classes_(classes),
       divisor_(divisor) {
     const std::size_t values = std::visit([](const auto& v) { return v.size(); }, content_->inputs);
-    if (input_size() == 0 || classes == 0 || values % input_size() != 0 || !(divisor > 0.0F)) {
-        throw std::invalid_argument("stored data set: no inputs, no classes, half a sample or no divisor");
+    const StoredTargets& targets = content_->targets;
+    if (input_size() == 0 || (targets.classes == 0) == (targets.width == 0) || values % input_size() != 0 ||
+        !(divisor > 0.0F)) {
+        throw std::invalid_argument("stored data set: no inputs, no targets, half a sample or no divisor");
     }
     size_ = values / input_size();
-    const std::vector<std::int32_t>& labels = content_->labels;
+    const std::vector<std::int32_t>& labels = targets.labels;
     const bool in_range = std::all_of(labels.begin(), labels.end(), [&](std::int32_t label) {
-        return label >= 0 && static_cast<std::size_t>(label) < classes_;
+        return label >= 0 && static_cast<std::size_t>(label) < targets.classes;
     });
-    if ((!labels.empty() && labels.size() != size_) || !in_range) {
-        throw std::invalid_argument("stored data set: labels that do not fit its samples or classes");
+    if ((!labels.empty() && labels.size() != size_) || !in_range ||
+        (!targets.values.empty() && targets.values.size() != size_ * targets.width)) {
+        throw std::invalid_argument("stored data set: targets that do not fit its samples or classes");
     }
 }
 
 std::string StoredDataset::description() const {
-    return fmt::format("{}, {} samples{}", description_, size_, has_targets() ? "" : " without labels");
+    const char* const targets_missing = classes() > 0 ? " without labels" : " without targets";
+    return fmt::format("{}, {} samples{}", description_, size_, has_targets() ? "" : targets_missing);
 }
 
 std::string StoredDataset::digest() const {
@@ -71,14 +74,17 @@ std::string StoredDataset::computed_digest() const {
     digest.update(std::uint64_t{size_});
     digest.update(std::uint64_t{input_size()});
     std::visit([&](const auto& values) { digest.update(std::span(values)); }, content_->inputs);
-    digest.update(std::uint64_t{content_->labels.size()});
-    digest.update(std::span(content_->labels));
+    digest.update(std::uint64_t{content_->targets.labels.size()});
+    digest.update(std::span(content_->targets.labels));
+    if (content_->targets.width > 0) {
+        digest.update("values ").update(std::uint64_t{content_->targets.width});
+        digest.update(std::span(content_->targets.values));
+    }
     return digest.digest().hex();
 }
 
 std::shared_ptr<const Dataset> StoredDataset::divided_by(float divisor) const {
-    return std::shared_ptr<const Dataset>(
-        new StoredDataset(description_, content_, input_shape_, classes_, divisor));
+    return std::shared_ptr<const Dataset>(new StoredDataset(description_, content_, input_shape_, divisor));
 }
 
 void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
@@ -90,7 +96,10 @@ void StoredDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targe
                 copy_row(values.data() + indices[i] * input_size(), factor, x.row(i));
         },
         content_->inputs);
-    for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = content_->labels[indices[i]];
+    const StoredTargets& targets = content_->targets;
+    for (std::size_t i = 0; i < target.labels.size(); ++i) target.labels[i] = targets.labels[indices[i]];
+    for (std::size_t i = 0; i < target.values.rows; ++i)
+        copy_row(targets.values.data() + indices[i] * targets.width, 1.0F, target.values.row(i));
 }
 
 }  // namespace lockstep

@@ -29,10 +29,16 @@ std::shared_ptr<const Dataset> Subset::divided_by(float divisor) const {
 
 void Subset::read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const {
     check_read(indices, x, target);
-    std::vector<std::uint64_t> of_whole;
-    of_whole.reserve(indices.size());
-    for (const std::uint64_t index : indices) of_whole.push_back(indices_[index]);
-    whole_->read(of_whole, x, target);
+    whole_->read(of_whole(indices), x, target);
+}
+
+void Subset::expect(std::span<const std::uint64_t> indices) const { whole_->expect(of_whole(indices)); }
+
+std::vector<std::uint64_t> Subset::of_whole(std::span<const std::uint64_t> indices) const {
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(indices.size());
+    for (const std::uint64_t index : indices) numbers.push_back(indices_[index]);
+    return numbers;
 }
 
 }  // namespace lockstep

@@ -25,10 +25,17 @@ class Subset final : public Dataset {
     [[nodiscard]] std::optional<float> input_divisor() const override { return whole_->input_divisor(); }
     [[nodiscard]] std::shared_ptr<const Dataset> divided_by(float divisor) const override;
     void read(std::span<const std::uint64_t> indices, Matrix x, TargetView target) const override;
+    void expect(std::span<const std::uint64_t> indices) const override;
+    [[nodiscard]] std::size_t expected_sample_bytes() const override {
+        return whole_->expected_sample_bytes();
+    }
+    [[nodiscard]] std::optional<DatasetSummary> summary() const override { return whole_->summary(); }
 
     [[nodiscard]] const std::vector<std::uint64_t>& indices() const { return indices_; }
 
   private:
+    [[nodiscard]] std::vector<std::uint64_t> of_whole(std::span<const std::uint64_t> indices) const;
+
     std::shared_ptr<const Dataset> whole_;
     std::vector<std::uint64_t> indices_;
     std::string name_;

@@ -11,10 +11,16 @@ namespace lockstep {
 
 namespace {
 
-/// t_c of sample r, whichever kind the targets are.
-float target_value(const Targets& targets, std::size_t r, std::size_t c) {
+/// t_c of sample r with so many outputs, whichever kind the targets are.
+float target_value(const Targets& targets, std::size_t r, std::size_t c, std::size_t outputs) {
     if (targets.labels.empty()) return targets.values(r, c);
-    return static_cast<std::size_t>(targets.labels[r]) == c ? 1.0F : 0.0F;
+    return high_output(targets.labels[r], outputs) == c ? 1.0F : 0.0F;
+}
+
+/// Whether a single output y is nearer to class 1's target than to class 0's.
+bool tells_class_1(float y, float of_class_0, float of_class_1) {
+    const float middle = 0.5F * (of_class_0 + of_class_1);
+    return of_class_1 > of_class_0 ? y > middle : y < middle;
 }
 
 void softmax_cross_entropy(ConstMatrix potential, const Targets& targets, Matrix delta,
@@ -53,7 +59,7 @@ void sigmoid_cross_entropy(ConstMatrix potential, const Targets& targets, Matrix
         SampleMetrics& sample = metrics[r];
         sample = {0.0, 1.0};
         for (std::size_t c = 0; c < xi.size(); ++c) {
-            const float t = target_value(targets, r, c);
+            const float t = target_value(targets, r, c, xi.size());
             // Not std::max: a NaN potential must make the loss NaN.
             const float positive = 0.0F > xi[c] ? 0.0F : xi[c];
             sample.loss += static_cast<double>(positive) -
@@ -61,7 +67,7 @@ void sigmoid_cross_entropy(ConstMatrix potential, const Targets& targets, Matrix
             if ((xi[c] > 0.0F) != (t > 0.5F)) sample.correct = 0.0;
         }
         sigmoid_values(xi, row);
-        for (std::size_t c = 0; c < xi.size(); ++c) row[c] -= target_value(targets, r, c);
+        for (std::size_t c = 0; c < xi.size(); ++c) row[c] -= target_value(targets, r, c, xi.size());
     }
 }
 
@@ -147,15 +153,19 @@ void square_error(Activation f, float scale, ConstMatrix y, const Targets& targe
     const bool classes = !targets.labels.empty();
     for (std::size_t r = 0; r < y.rows; ++r) {
         double loss = 0.0;
-        const std::size_t label = classes ? static_cast<std::size_t>(targets.labels[r]) : 0;
+        const std::size_t high = classes ? high_output(targets.labels[r], y.cols) : 0;
         for (std::size_t c = 0; c < y.cols; ++c) {
-            const float of_class = c == label ? coding.high : coding.low;
+            const float of_class = c == high ? coding.high : coding.low;
             const float difference = y(r, c) - (classes ? of_class : targets.values(r, c));
             loss += 0.5 * static_cast<double>(scale) * static_cast<double>(difference) *
                     static_cast<double>(difference);
             delta(r, c) = scale * difference;
         }
-        metrics[r] = {loss, classes && argmax(y.row(r)) == label ? 1.0 : 0.0};
+        const auto correct = [&] {
+            if (y.cols > 1) return argmax(y.row(r)) == high;
+            return tells_class_1(y(r, 0), coding.low, coding.high) == (high == 0);
+        };
+        metrics[r] = {loss, classes && correct() ? 1.0 : 0.0};
     }
     multiply_by_derivative(f, y, delta);
 }
@@ -165,7 +175,7 @@ void perceptron(ConstMatrix y, const Targets& targets, Matrix delta, std::span<S
     for (std::size_t r = 0; r < y.rows; ++r) {
         double loss = 0.0;
         for (std::size_t c = 0; c < y.cols; ++c) {
-            delta(r, c) = y(r, c) - target_value(targets, r, c);
+            delta(r, c) = y(r, c) - target_value(targets, r, c, y.cols);
             loss += static_cast<double>(std::fabs(delta(r, c)));
         }
         metrics[r] = {loss, loss == 0.0 ? 1.0 : 0.0};
@@ -207,6 +217,11 @@ void Objective::finish_outputs(Matrix output, std::span<float> scratch) const {
     } else {
         activate(activation_, output);
     }
+}
+
+std::size_t Objective::predicted_class(std::span<const float> outputs) const {
+    if (outputs.size() > 1) return argmax(outputs);
+    return tells_class_1(outputs[0], target_of_class(0), target_of_class(1)) ? 1 : 0;
 }
 
 }  // namespace lockstep

@@ -33,7 +33,8 @@ struct SampleMetrics {
 /// mean over m outputs both are 2/m times as large.
 /// With unit steps and the perceptron's rule:  E = Σ |y − t|,  delta = y − t.
 /// A class target c means t_c = 1 and all other t = 0; with a square error t_c = coding.high and all other t
-/// = coding.low.
+/// = coding.low. A single output stands for class 1 of two classes: t is 1, or coding.high, for class 1, and
+/// 0, or coding.low, for class 0.
 class Objective {
   public:
     explicit Objective(const NetworkSpec& spec);
@@ -59,11 +60,27 @@ class Objective {
     /// sigmoid. Shapes: output (b, out), scratch (b).
     void finish_outputs(Matrix output, std::span<float> scratch) const;
 
+    /// The class that outputs stand for, as finish_outputs leaves them: that of the largest, or, of a single
+    /// one, the class whose target is nearer. Requires that the targets are classes.
+    [[nodiscard]] std::size_t predicted_class(std::span<const float> outputs) const;
+    /// The target of a single output that stands for one of two classes.
+    [[nodiscard]] float target_of_class(std::size_t number) const {
+        if (is_cross_entropy(loss_) || loss_ == Loss::kPerceptron) return number == 1 ? 1.0F : 0.0F;
+        return number == 1 ? coding_.high : coding_.low;
+    }
+
   private:
     Loss loss_;
     TargetCoding coding_;
     bool softmax_;
     Activation activation_;
 };
+
+/// The one of `outputs` outputs that is to be high where the class is `label`: its own; of a single output
+/// that one for class 1, and none (1) for class 0.
+constexpr std::size_t high_output(std::int32_t label, std::size_t outputs) {
+    if (outputs == 1) return label == 1 ? 0 : 1;
+    return static_cast<std::size_t>(label);
+}
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,6 +48,11 @@ std::vector<Spread> measure_in_turn(const std::vector<std::function<void()>>& co
 
 /// Whole training steps on samples in memory: collective, under mpirun too. Rank 0 prints.
 void bench_step(const Communicator& comm, const BenchInput& input, bool json);
+/// The reading of a configuration's training samples, in their own order and in that of training, with and
+/// without reading ahead, against what the system gives of the same bytes. Collective, under mpirun too. Rank
+/// 0 prints.
+void bench_io(const Communicator& comm, const std::filesystem::path& config, const BenchInput& input,
+              bool json);
 /// The three products of a dense layer on this process's threads. Prints GFLOP/s.
 void bench_gemm(const BenchInput& input, bool json);
 

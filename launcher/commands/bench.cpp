@@ -15,6 +15,11 @@ namespace lockstep {
 
 int command_bench(Communicator& comm, const CommandInput& input) {
     const std::string kind = input.positional.front().string();
+    if (kind != "io" && input.positional.size() > 1) {
+        throw CollectiveError(ExitCode::kUsage,
+                              fmt::format("lockstep bench {} takes no further argument, but {} is given",
+                                          kind, input.positional[1].string()));
+    }
     if (kind == "step") {
         bench_step(comm, input.bench, input.json);
     } else if (kind == "comm") {
@@ -28,11 +33,17 @@ int command_bench(Communicator& comm, const CommandInput& input) {
                                   "run it without mpirun");
         }
         bench_gemm(input.bench, input.json);
+    } else if (kind == "io") {
+        if (input.positional.size() < 2) {
+            throw CollectiveError(ExitCode::kUsage,
+                                  "lockstep bench io needs CONFIG; usage: lockstep bench io CONFIG");
+        }
+        bench_io(comm, input.positional[1], input.bench, input.json);
     } else {
-        constexpr std::array<std::string_view, 4> kKinds{"comm", "gemm", "machine", "step"};
+        constexpr std::array<std::string_view, 5> kKinds{"comm", "gemm", "io", "machine", "step"};
         throw CollectiveError(
             ExitCode::kUsage,
-            fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, machine, step", kind,
+            fmt::format("lockstep bench {}: unknown kind{}; valid: comm, gemm, io, machine, step", kind,
                         did_you_mean(kind, kKinds)));
     }
     return static_cast<int>(ExitCode::kDone);

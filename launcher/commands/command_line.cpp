@@ -103,7 +103,10 @@ void check_complete(const Subcommand& subcommand, const CommandInput& input,
                                       input.positional[wanted.size()].string(), subcommand.name,
                                       subcommand.arguments));
     }
-    if (input.positional.size() < wanted.size()) {
+    // What stands in brackets may be left out.
+    const auto needed = static_cast<std::size_t>(
+        std::ranges::count_if(wanted, [](const std::string& word) { return !word.starts_with('['); }));
+    if (input.positional.size() < needed) {
         throw ConfigError(fmt::format("lockstep {} needs {}; usage: lockstep {} {}", subcommand.name,
                                       wanted[input.positional.size()], subcommand.name,
                                       subcommand.arguments));

@@ -30,7 +30,8 @@ inline constexpr OwnFlag kJson{"json", "", "print one JSON object on stdout and 
 /// needs no MPI where nothing was launched.
 struct Subcommand {
     std::string_view name;
-    std::string_view arguments;  ///< "CONFIG", "A B": one word for each file it takes; "RUN_DIR…": or more
+    /// "CONFIG", "A B": one word for each file it takes; "RUN_DIR…": or more; "[CONFIG]": or none.
+    std::string_view arguments;
     std::string_view help;
     std::span<const OwnFlag> flags;
     bool takes_config = false;  ///< the first argument is a configuration; its keys are flags

@@ -99,6 +99,7 @@ inline constexpr int kModelsDiffer = 1;
 int diff_runs(const CommandInput& input);
 int command_verify(const CommandInput& input);
 int command_export(const CommandInput& input);
+int command_convert(const CommandInput& input);
 int command_report(const CommandInput& input);
 int command_import(const CommandInput& input);
 

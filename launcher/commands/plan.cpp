@@ -98,6 +98,10 @@ void print(const PlanReport& report, const CommandInput& input, const DataSets& 
         bytes_text(report.memory_bytes()), bytes_text(report.parameter_bytes),
         bytes_text(report.gradient_bytes), bytes_text(report.optimizer_bytes),
         bytes_text(report.packed_bytes), bytes_text(report.activation_bytes));
+    if (report.read_ahead_bytes > 0) {
+        print_out("prefetch    {} batches: {} a rank, included above, for samples that are read ahead\n",
+                  config.data.prefetch, bytes_text(report.read_ahead_bytes));
+    }
     if (report.best_bytes > 0) {
         print_out("keep        best: {} a rank, included above, for the best check's parameters\n",
                   bytes_text(report.best_bytes));
@@ -184,6 +188,7 @@ Json to_json(const PlanReport& report, const CommandInput& input, const DataSets
               {"audit", report.audit_bytes},
               {"packed_weights", report.packed_bytes},
               {"activations", report.activation_bytes},
+              {"read_ahead", report.read_ahead_bytes},
               {"total", report.memory_bytes()}}},
             {"audit_every", report.audit_every},
             {"shard", report.shard},

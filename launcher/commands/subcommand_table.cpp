@@ -92,6 +92,7 @@ constexpr std::array kGradcheckFlags{
             "given"},
     OwnFlag{"tolerance", "T", "largest relative error; 1e-4 where not given, 0.1 in bf16"}, kJson};
 constexpr std::array kDigestFlags{OwnFlag{"layers", "", "a digest for each layer as well"}, kJson};
+constexpr std::array kConvertFlags{OwnFlag{"out", "FILE", "the raw file to write", true}, kJson};
 constexpr std::array kReportFlags{
     OwnFlag{"out", "FILE", "the page; RUN_DIR/report.html where not given, report.html for several runs"},
     OwnFlag{"data.dir", "DIR", "where the runs' data are now; as they were trained where not given"},
@@ -119,7 +120,7 @@ constexpr std::array kBenchFlags{
             .like_key = "optimizer.name"},
     OwnFlag{"bucket_mib", "M", "step: as comm.bucket_mib; 1 where not given"},
     OwnFlag{"threads", "N", "of each rank; 1 where not given"},
-    OwnFlag{"seconds", "S", "how long a network or a shape is measured; 2 where not given"},
+    OwnFlag{"seconds", "S", "how long a network, a shape or a way of reading is measured; 2 where not given"},
     OwnFlag{"shape", "M-N-K", "gemm: products of (M, N) from chains of K; eight shapes where not given"},
     OwnFlag{"peak", "", "gemm: what the CPU reaches in registers as well"},
     OwnFlag{"out", "FILE", "machine: the file to write, for `lockstep plan --machine`"},
@@ -220,6 +221,14 @@ constexpr std::array kSubcommands{
                .help = "write a model for other programs",
                .flags = kExportFlags,
                .alone = command_export},
+    Subcommand{.name = "convert",
+               .arguments = "CONFIG",
+               .help = "write the data of a configuration as a raw file, whose samples stay on the disk: "
+                       "data.source = raw",
+               .flags = kConvertFlags,
+               .takes_config = true,
+               .computes = false,
+               .alone = command_convert},
     Subcommand{.name = "report",
                .arguments = "RUN_DIR…",
                .help = "one HTML page of a run, or of several compared: curves, phases, confusion, weights",
@@ -232,10 +241,10 @@ constexpr std::array kSubcommands{
                .flags = kImportFlags,
                .alone = command_import},
     Subcommand{.name = "bench",
-               .arguments = "comm|gemm|machine|step",
-               .help = "measure collectives, products, whole training steps, or what a forecast needs; all "
-                       "but gemm under "
-                       "mpirun too",
+               .arguments = "comm|gemm|io|machine|step [CONFIG]",
+               .help =
+                   "measure collectives, products, how fast a configuration's data are read, whole training "
+                   "steps, or what a forecast needs; all but gemm under mpirun too",
                .flags = kBenchFlags,
                .on_ranks = command_bench},
     Subcommand{.name = "info",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -61,10 +62,41 @@ InputScale read_scale(const ResolvedOptions& options) {
                     options.place("data.scale")));
 }
 
+/// "price, area" as its words.
+std::vector<std::string> read_target_columns(const ResolvedOptions& options, TargetKind kind) {
+    const std::string& text = options.text("data.target_columns");
+    std::vector<std::string> columns;
+    std::istringstream words(text);
+    for (std::string word; std::getline(words, word, ',');) {
+        const std::size_t first = word.find_first_not_of(' ');
+        if (first == std::string::npos) {
+            throw ConfigError(fmt::format("{}: must be names or numbers of columns, separated by commas",
+                                          options.place("data.target_columns")));
+        }
+        columns.push_back(word.substr(first, word.find_last_not_of(' ') - first + 1));
+    }
+    if (columns.empty()) return columns;
+    for (const char* key : {"data.train_labels", "data.test_labels"}) {
+        if (!options.given(key)) continue;
+        throw ConfigError(fmt::format(
+            "{}: targets stand in data.target_columns already; remove one of the keys", options.place(key)));
+    }
+    if (columns.size() > 1 && kind != TargetKind::kValues) {
+        throw ConfigError(fmt::format("{}: names {} columns, but a class is one; set data.targets = values",
+                                      options.place("data.target_columns"), columns.size()));
+    }
+    return columns;
+}
+
 }  // namespace
 
 DataOptions read_data(const ResolvedOptions& options) {
     check_keys(options);
+    const auto targets = value_named<TargetKind>(options.text("data.targets"));
+    if (targets == TargetKind::kValues && options.given("data.classes")) {
+        throw ConfigError(fmt::format("{}: has no effect with data.targets = values; remove the key",
+                                      options.place("data.classes")));
+    }
     return {.source = options.text("data.source"),
             .dir = options.text("data.dir"),
             .dir_of_all = options.at("data.dir").values.front().origin.starts_with("variable "),
@@ -74,7 +106,19 @@ DataOptions read_data(const ResolvedOptions& options) {
             .train_labels = options.text("data.train_labels"),
             .test_vectors = options.text("data.test_vectors"),
             .test_labels = options.text("data.test_labels"),
+            .targets = targets,
+            .header = value_named<CsvHeading>(options.text("data.header")),
+            .index_column = options.text("data.index_column"),
+            .target_columns = read_target_columns(options, targets),
+            .file = options.text("data.file"),
+            .test_file = options.text("data.test_file"),
+            .train_inputs = options.text("data.train_inputs"),
+            .train_targets = options.text("data.train_targets"),
+            .test_inputs = options.text("data.test_inputs"),
+            .test_targets = options.text("data.test_targets"),
+            .prefetch = count(options, "data.prefetch"),
             .table = options.text("data.table"),
+            .test_table = options.text("data.test_table"),
             .classes = count(options, "data.classes"),
             .train_samples = count(options, "data.train_samples"),
             .test_samples = count(options, "data.test_samples"),

@@ -72,9 +72,45 @@ const std::array kTable{
     path("data.train_labels", "file in data.dir; empty: the only *_train_labels.csv"),
     path("data.test_vectors", "file in data.dir; empty: the only *_test_vectors.csv"),
     path("data.test_labels", "file in data.dir; empty: the only *_test_labels.csv"),
-    path("data.table", "the file, a sample a line as in 0 1 : 1; training and test set at once"),
+    OptionSpec{.key = "data.targets",
+               .kind = kChoice,
+               .default_text = "auto",
+               .help = "whether targets are classes, or values: one number or more a sample; auto: classes, "
+                       "but of npz and hdf5 as the type of the numbers has it",
+               .choices = names_of<TargetKind>},
+    OptionSpec{.key = "data.header",
+               .kind = kChoice,
+               .default_text = "no",
+               .help = "whether the first line of each file is a heading; auto: where none of it is a number",
+               .choices = names_of<CsvHeading>},
+    OptionSpec{
+        .key = "data.index_column",
+        .help = "a column that names the samples, by its name in the heading or its number from 1; it "
+                "is no input. Of a file of labels it is left out where there are other columns",
+    },
+    OptionSpec{.key = "data.target_columns",
+               .help =
+                   "the columns of the vectors' files that are the targets, by names or numbers separated "
+                   "by commas, in place of files of labels"},
+    path("data.file", "the file of both sets; npz: an archive, or a folder of .npy files"),
+    path("data.test_file", "the test set's file, where it has one of its own"),
+    free(OptionSpec{.key = "data.train_inputs",
+                    .help = "the array's name; empty: x_train, inputs or train_inputs"}),
+    free(OptionSpec{.key = "data.train_targets",
+                    .help = "likewise; empty: y_train, targets or train_targets"}),
+    free(OptionSpec{
+        .key = "data.test_inputs",
+        .help = "likewise; empty: x_test or test_inputs, in data.test_file those of training as well"}),
+    free(OptionSpec{.key = "data.test_targets", .help = "likewise; empty: y_test or test_targets"}),
+    free(whole("data.prefetch", "2", 0, 64,
+               "batches that a thread reads ahead of the one at hand, so that the disk works while the "
+               "network does; "
+               "0: none")),
+    path("data.table",
+         "the file, a sample a line as in 0 1 : 1; the test set too unless data.test_table is given"),
+    path("data.test_table", "the same of a test set of its own"),
     whole("data.classes", "0", 0, kMostWhole,
-          "labels are below it; 0: 10 for MNIST's files, the largest training label + 1 for csv"),
+          "labels are below it; 0: 10 for MNIST's files, the largest training label + 1 for the others"),
     whole("data.train_samples", "0", 0, kMostWhole,
           "how many to draw; files: read at most so many; 0: the source's own number"),
     whole("data.test_samples", "0", 0, kMostWhole, "the same for the test set"),

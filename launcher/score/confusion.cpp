@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "core/base/argmax.h"
 #include "core/base/error.h"
 #include "launcher/score/forward_run.h"
 
@@ -43,20 +42,27 @@ Confusion::Confusion(std::size_t classes) : classes_(classes) {
     counts_.resize(classes * classes);
 }
 
-void Confusion::add(std::uint64_t first, ConstMatrix outputs, std::span<const std::int32_t> labels) {
-    if (outputs.cols != classes_) {
+void Confusion::add(std::uint64_t first, ConstMatrix outputs, std::span<const std::int32_t> labels,
+                    const Objective& objective) {
+    const bool one_for_two = outputs.cols == 1 && classes_ == 2;
+    if (outputs.cols != classes_ && !one_for_two) {
         throw ConfigError(
             fmt::format("the network has {} outputs, but the data {} classes; give it data of its own",
                         outputs.cols, classes_));
     }
     for (std::size_t r = 0; r < outputs.rows; ++r) {
         const std::span<const float> row = outputs.row(r);
-        const std::size_t predicted = argmax(row);
+        const std::size_t predicted = objective.predicted_class(row);
         const auto label = static_cast<std::size_t>(labels[r]);
         ++counts_[label * classes_ + predicted];
         if (label == predicted) continue;
-        wrong_.push_back(
-            {first + r, labels[r], static_cast<std::int32_t>(predicted), row[label], row[predicted]});
+        // What a single output leaves of both targets together stands for class 0.
+        const auto output_of = [&](std::size_t c) {
+            if (!one_for_two) return row[c];
+            return c == 1 ? row[0] : objective.target_of_class(0) + objective.target_of_class(1) - row[0];
+        };
+        wrong_.push_back({first + r, labels[r], static_cast<std::int32_t>(predicted), output_of(label),
+                          output_of(predicted)});
     }
 }
 
@@ -121,7 +127,7 @@ Confusion count_confusion(const Network& network, std::span<const float> paramet
     forward_run(network, arena, set, first, count,
                 [&](std::size_t done, const Samples& samples, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
-                    confusion.add(first + done, outputs, samples.targets.labels);
+                    confusion.add(first + done, outputs, samples.targets.labels, network.objective());
                 });
     return confusion;
 }

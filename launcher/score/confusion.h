@@ -38,9 +38,11 @@ class Confusion {
     /// Throws ConfigError beyond kMostClasses. Requires at least one class.
     explicit Confusion(std::size_t classes);
 
-    /// Counts the samples first, first + 1, … of the set in. Shapes: outputs (b, classes), as finish_outputs
-    /// leaves them; labels (b). Throws ConfigError for another number of outputs.
-    void add(std::uint64_t first, ConstMatrix outputs, std::span<const std::int32_t> labels);
+    /// Counts the samples first, first + 1, … of the set in. Shapes: outputs (b, classes), or (b, 1) for
+    /// two classes, as finish_outputs leaves them; labels (b). Throws ConfigError for another number of
+    /// outputs.
+    void add(std::uint64_t first, ConstMatrix outputs, std::span<const std::int32_t> labels,
+             const Objective& objective);
     /// Counts of all ranks on every one of them: whole numbers, so the same on any number of ranks.
     /// Collective.
     void add_over_ranks(const Communicator& comm);

@@ -18,6 +18,7 @@ std::vector<std::size_t> class_counts(const Dataset& set) {
     constexpr std::size_t kSamples = 256;
     std::vector<std::size_t> counts(set.classes());
     if (counts.empty() || !set.has_targets()) return counts;
+    if (const auto summary = set.summary()) return summary->class_counts;
     SampleReader reader(set, std::min(kSamples, set.size()));
     for (std::size_t first = 0; first < set.size(); first += kSamples) {
         const Samples samples = reader.read_run(first, std::min(kSamples, set.size() - first));
@@ -36,6 +37,7 @@ float stored_magnitude(const Dataset& set) {
     std::vector<std::uint64_t> indices;
     std::vector<float> values;
     float most = 0;
+    if (const auto summary = set.summary()) return summary->largest_input;
     const Distortion look = [&](const Matrix& x) {
         for (std::size_t i = 0; i < x.rows; ++i)
             for (const float value : x.row(i)) most = std::max(most, std::abs(value) * divisor);

@@ -39,17 +39,23 @@ NetworkSpec check_against_data(const Config& config, const ResolvedOptions& opti
     const OptionValue& last = layers[counting];
     const std::size_t outputs = output_shape(network).count();
     const std::size_t wanted = train.classes() > 0 ? train.classes() : train.target_size();
-    if (outputs != wanted && last.origin.starts_with(kModelOrigin)) {
+    const bool one_for_two = outputs == 1 && train.classes() == 2 && !network.layers.back().softmax;
+    const bool fits = outputs == wanted || one_for_two;
+    if (!fits && last.origin.starts_with(kModelOrigin)) {
         throw DataError(
             fmt::format("{}: has {} outputs, but {} has {} {}; give data like those it was trained on{}",
                         last.origin, outputs, train.description(), wanted,
                         train.classes() > 0 ? "classes" : "target values", label_range_advice(train)));
     }
-    if (outputs != wanted) {
+    if (!fits) {
         throw ConfigError(fmt::format(
-            "{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}{}",
+            "{}: network.layer = {}: the last layer has {} units, but {} has {} {}; set units={}{}{}",
             last.origin, last.text, outputs, train.description(), wanted,
-            train.classes() > 0 ? "classes" : "target values", wanted, label_range_advice(train)));
+            train.classes() > 0 ? "classes" : "target values", wanted,
+            train.classes() == 2
+                ? ", or units=1 for one output that tells class 1, as with activation=sigmoid"
+                : "",
+            label_range_advice(train)));
     }
     check_network(options, network);
     if (network.layers.back().softmax && train.classes() == 0) {

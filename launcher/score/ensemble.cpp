@@ -7,7 +7,6 @@
 
 #include "comm/agreement.h"
 #include "core/arithmetic/elementwise.h"
-#include "core/base/argmax.h"
 #include "core/base/error.h"
 #include "launcher/run/run_directory.h"
 #include "launcher/score/forward_run.h"
@@ -19,9 +18,13 @@ namespace lockstep {
 namespace {
 
 /// Each row becomes its class's vote.
-void vote(Matrix outputs) {
+void vote(Matrix outputs, const Objective& objective) {
     for (std::size_t r = 0; r < outputs.rows; ++r) {
-        const std::size_t choice = argmax(outputs.row(r));
+        const std::size_t choice = objective.predicted_class(outputs.row(r));
+        if (outputs.cols == 1) {
+            outputs(r, 0) = objective.target_of_class(choice);
+            continue;
+        }
         std::ranges::fill(outputs.row(r), 0.0F);
         outputs.row(r)[choice] = 1.0F;
     }
@@ -63,7 +66,7 @@ Answers Ensemble::answer(const Communicator& comm, const std::shared_ptr<const D
         forward_run(network, parameters, *seen, answers.shard.first, answers.shard.samples,
                     [&](std::size_t done, const Samples&, Matrix outputs, Workspace& work) {
                         network.objective().finish_outputs(outputs, work.scratch());
-                        if (combination_ == Combination::kVote) vote(outputs);
+                        if (combination_ == Combination::kVote) vote(outputs, network.objective());
                         for (std::size_t r = 0; r < outputs.rows; ++r) {
                             add_values(answers.matrix().row(done + r), outputs.row(r));
                         }
@@ -94,7 +97,8 @@ EnsembleScore Ensemble::score(const Communicator& comm, const std::shared_ptr<co
         }
         for (std::size_t r = 0; set->classes() > 0 && r < rows; ++r) {
             of_rows[r].correct =
-                std::cmp_equal(argmax(outputs.row(r)), samples.targets.labels[r]) ? 1.0 : 0.0;
+                std::cmp_equal(objective.predicted_class(outputs.row(r)), samples.targets.labels[r]) ? 1.0
+                                                                                                     : 0.0;
         }
     }
     const SampleMetrics sum = MetricsSum(comm).over_batch(answers.shard, leaf, metrics);

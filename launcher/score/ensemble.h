@@ -58,6 +58,9 @@ class Ensemble {
     /// TrainedNetwork::scale_advice of the networks, each said once.
     [[nodiscard]] std::vector<std::string> scale_advice(const Dataset& set) const;
 
+    /// Says which class the answers stand for.
+    [[nodiscard]] const Objective& objective() const { return networks_.front()->network().objective(); }
+
   private:
     std::vector<std::unique_ptr<TrainedNetwork>> networks_;
     Combination combination_;

@@ -105,7 +105,9 @@ void check_same_files(const Communicator& comm, const Config& config) {
     std::vector<Fact> facts;
     agree(comm, [&] {
         const DataOptions& data = config.data;
-        if (data.source == "table") refuse_stream<DataError>(data.table);
+        for (const auto& file : {data.table, data.test_table, data.file, data.test_file}) {
+            if (!file.empty()) refuse_stream<DataError>(file);
+        }
         for (const std::string& file :
              {data.train_vectors, data.train_labels, data.test_vectors, data.test_labels}) {
             if (!file.empty()) refuse_stream<DataError>(data.dir / file);
@@ -118,7 +120,9 @@ void check_same_files(const Communicator& comm, const Config& config) {
         add("network.weights", config.weights);
         add("network.digraph", config.digraph);
         // A digraph's samples are no set: only its own reader keeps them in double.
-        if (!config.digraph.empty()) add("data.table", config.data.table);
+        if (config.digraph.empty()) return;
+        add("data.table", config.data.table);
+        add("data.test_table", config.data.test_table);
     });
     same_on_all_ranks(comm, facts, ExitCode::kData, kSameFiles);
 }

@@ -19,6 +19,7 @@ struct Range {
 
 Range range_of_targets(const NetworkSpec& network, const Dataset& set) {
     if (set.classes() > 0) return {network.coding.low, network.coding.high};
+    if (const auto summary = set.summary()) return {summary->least_target, summary->most_target};
     constexpr std::size_t kSamples = 256;
     SampleReader reader(set, std::min(kSamples, set.size()));
     std::optional<Range> range;

@@ -186,6 +186,11 @@ PlanReport make_plan(const Config& config, const NetworkSpec& spec, const Datase
     describe_layers(report, network);
     describe_work(report, config, plan, train.size());
     describe_memory(report, config, network, plan);
+    if (config.data.prefetch > 0) {
+        // The batches ahead, and the one at hand. No rank has more samples than the first.
+        const std::size_t samples = shard_bounds(plan, cut_of(config), 0, ranks).samples;
+        report.read_ahead_bytes = (config.data.prefetch + 1) * samples * train.expected_sample_bytes();
+    }
     describe_traffic(report, config, network, plan);
     describe_shards(report, config, network, plan);
     report.shard = name_of(config.comm.sharding);

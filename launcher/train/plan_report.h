@@ -47,9 +47,10 @@ struct PlanReport {
     std::size_t audit_every = 0;       ///< steps between audits
     std::size_t packed_bytes = 0;      ///< rounded copies of the weights, in bf16
     std::size_t activation_bytes = 0;
+    std::size_t read_ahead_bytes = 0;  ///< of batches that a thread reads ahead: data.prefetch
     [[nodiscard]] std::size_t memory_bytes() const {
         return parameter_bytes + gradient_bytes + optimizer_bytes + kept_back_bytes + best_bytes +
-               checkpoint_bytes + audit_bytes + packed_bytes + activation_bytes;
+               checkpoint_bytes + audit_bytes + packed_bytes + activation_bytes + read_ahead_bytes;
     }
 
     std::string compression;       ///< comm.compression

@@ -185,11 +185,13 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
     const std::size_t epoch = state_.at.epoch;
     if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
     order_epoch_ = epoch;
+    announced_ = step_in_epoch();
     const std::size_t check_every = config_.comm.check_every;
     RunRequests asked;
     do {
         const std::size_t s = step_in_epoch();
         const Batch batch = plan_.batch(epoch - 1, s);
+        announce(epoch - 1, s);
         const StepResult result = step(batch, ask ? ask() : RunRequests{}, journal);
         asked = result.asked;
         state_.epoch_sum.loss += result.metrics.loss;
@@ -333,6 +335,16 @@ StepResult Trainer::step(const Batch& batch, RunRequests asked, Journal& journal
         if (gradient_stopping_.over(state_.gradient_stopping)) state_.ending.reason = Ending::kGradient;
     }
     return result;
+}
+
+void Trainer::announce(std::size_t epoch, std::size_t step) {
+    if (config_.data.prefetch == 0 || data_.train->expected_sample_bytes() == 0) return;
+    const std::size_t last = std::min(step + config_.data.prefetch, plan_.steps_per_epoch() - 1);
+    for (; announced_ <= last; ++announced_) {
+        const Batch batch = plan_.batch(epoch, announced_);
+        const ShardWork& work = batch.samples == whole_batch_.batch_samples ? whole_batch_ : last_batch_;
+        data_.train->expect(std::span(order_).subspan(batch.first + work.first, work.shard.samples));
+    }
 }
 
 Samples Trainer::read(const Batch& batch, std::size_t first, std::size_t count) {

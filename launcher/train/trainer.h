@@ -97,6 +97,9 @@ class Trainer {
     StepResult step(const Batch& batch, RunRequests asked, Journal& journal);
     /// The samples at places [first, first + count) of the batch, distorted as in this epoch.
     [[nodiscard]] Samples read(const Batch& batch, std::size_t first, std::size_t count);
+    /// Tells the set which samples this rank takes in that step of an epoch and in the next data.prefetch
+    /// ones.
+    void announce(std::size_t epoch, std::size_t step);
     /// The faults that are to strike before the step at hand, and what is to be done to its gradient.
     VisitNode meet_faults();
     /// The step at hand, with what ranks compute in it recomputed by others.
@@ -153,6 +156,7 @@ class Trainer {
     std::size_t timed_steps_ = 0;              // since then
     std::vector<std::uint64_t> order_;         // of an epoch, the one at hand once it has begun
     std::size_t order_epoch_ = 0;
+    std::size_t announced_ = 0;  // steps of the epoch whose samples the set was told
     LearningRate learning_rate_;
     EarlyStopping early_stopping_;
     GradientStopping gradient_stopping_;

@@ -7,4 +7,9 @@ void lockstep::fuzz::read_input(Input input) {
     const MemoryFile file(as_text(input));
     try_to([&] { read_csv_vectors(file.path()); });
     try_to([&] { read_csv_labels(file.path(), kClasses); });
+    const CsvForm form{
+        .heading = CsvHeading::kAuto, .index = "id", .targets = {"2"}, .columns_with_targets = 3};
+    try_to([&] { read_csv_table(file.path(), form, kClasses); });
+    try_to(
+        [&] { read_csv_table(file.path(), {.heading = CsvHeading::kYes, .index = "1", .targets = {"2"}}); });
 }

@@ -5,9 +5,11 @@ the head of fuzz_READER.cpp.
 """
 
 import gzip
+import io
 import json
 import struct
 import sys
+import zipfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,8 +33,42 @@ def csv_files():
     yield b"0,255,7\n1,2,3\n"
     yield b"\xef\xbb\xbf0.5, -1e3 ,7e0\r\n.5,0x1p3,nan\r\n\r\n"
     yield b"3\n9.0\n1e0\n"
+    yield b'"id","a, b",c\n"x, y",1,0\n'
     yield b"a;b\n1,5;2\n\"1\",\"2\"\n"
     yield gzip.compress(b"1,2\n3,4\n", mtime=0)
+
+
+def npz_files():
+    def npy(kind, shape, values, version=1):
+        head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+        length = struct.pack("<H" if version == 1 else "<I", len(head))
+        return b"\x93NUMPY" + bytes([version, 0]) + length + head + values
+
+    arrays = {"x_train": npy("|u1", (3, 2, 2), bytes(range(12))), "y_train": npy("<i8", (3,), struct.pack("<3q", 0, 1, 0)),
+              "x_test": npy("<f4", (1, 2, 2), struct.pack("<4f", 1, 2, 3, 4), 2), "y_test": npy("|b1", (1, 1), b"\1")}
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", method) as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=method == zipfile.ZIP_STORED) as entry:
+                    entry.write(array)
+        yield content.getvalue()
+    yield from arrays.values()
+    yield npy("<f8", (2, 1), struct.pack("<2d", 0.5, 1e300))
+
+
+def raw_files():
+    # The checksums and the digest are set right by the target.
+    def raw(inputs, targets, target_count, row, train, test):
+        parts = b"".join(struct.pack("<QIfff", rows, has, 3, -1, 2) for rows, has in (train, test))
+        head = b"LSRAW\r\n\x1a" + struct.pack("<IIIf6Q", 1, inputs, targets, 1, 2, 1, 1, 1, target_count, len(row))
+        rows = train[0] + test[0]
+        labels = struct.pack(f"<{rows}i", *(i % target_count for i in range(rows))) if targets == 1 else b""
+        tail = labels + bytes(-(len(row) * rows + len(labels)) % 8) + bytes(8 * rows + 16)
+        return (head + parts).ljust(4096, b"\0") + row * rows + tail
+
+    yield raw(1, 1, 3, b"\1\2\0\0", (4, 1), (2, 1))
+    yield raw(2, 2, 1, struct.pack("<3f", 1, 2, -1), (2, 1), (0, 0))
 
 
 def gzip_files():
@@ -141,7 +177,7 @@ def main():
     for reader, inputs in {
             "checkpoint": checkpoints(), "config": texts("*.ini"), "csv": csv_files(),
             "digraph": texts("neurons/*.digraph"), "flags": flags(), "gzip": gzip_files(), "idx": idx_files(),
-            "ledger": ledgers(), "model": models(), "run_record": run_records(), "table": texts("neurons/*.table"),
+            "ledger": ledgers(), "model": models(), "npz": npz_files(), "raw": raw_files(), "run_record": run_records(), "table": texts("neurons/*.table"),
             "weights": [*texts("neurons/*.weights"), b"layer 0\n1 2\n3 4\nlayer 1\n0 1 2\n0 1 2\nlayer 3\n1 2 3\n"],
     }.items():
         place = folder / reader

@@ -12,40 +12,15 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/number.h"
 #include "core/data/files/labels.h"
-#include "core/data/files/line_reader.h"
 #include "core/data/files/value_text.h"
 
 namespace lockstep {
 
 namespace {
-
-/// Gives the lines that are not blank; throws where a blank one has others after it.
-class DataLines {
-  public:
-    explicit DataLines(const std::filesystem::path& path) : lines_(path) {}
-
-    bool next(std::string_view& line) {
-        while (lines_.next(line)) {
-            const bool blank = trimmed(line).empty();
-            if (blank && blank_.empty()) blank_ = lines_.where();
-            if (blank) continue;
-            if (!blank_.empty()) {
-                throw DataError(fmt::format(
-                    "{}: is blank, expected values, since others follow; remove the line", blank_));
-            }
-            return true;
-        }
-        return false;
-    }
-    [[nodiscard]] std::string where() const { return lines_.where(); }
-
-  private:
-    LineReader lines_;
-    std::string blank_;  // where the first blank line is, if any
-};
 
 [[noreturn]] void throw_empty(const std::filesystem::path& path) {
     throw DataError(
@@ -97,7 +72,7 @@ std::optional<float> parse_value(std::string_view text, bool& is_byte) {
 }
 
 /// Parses a line of row.size() values; returns whether all of them are bytes.
-bool parse_values(std::string_view line, std::span<float> row, const DataLines& lines) {
+bool parse_values(std::string_view line, std::span<float> row, const CsvLines& lines) {
     const std::string_view whole = line;
     const auto values = static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1;
     if (values != row.size()) {
@@ -113,7 +88,7 @@ bool parse_values(std::string_view line, std::span<float> row, const DataLines& 
         const std::optional<float> value = parse_value(text, all_bytes);
         if (!value) {
             throw DataError(fmt::format("{}: value {} is {}, expected a finite number; {}", lines.where(),
-                                        c + 1, quoted(text), csv_advice(whole, text)));
+                                        lines.column_of(c), quoted(text), csv_advice(whole, text)));
         }
         row[c] = *value;
         line.remove_prefix(std::min(comma + 1, line.size()));
@@ -132,19 +107,82 @@ std::optional<std::int64_t> parse_label(std::string_view text) {
     return static_cast<std::int64_t>(std::clamp(real.value, -kMost, kMost));
 }
 
+/// Labels as they are read, one after the other.
+class LabelList {
+  public:
+    explicit LabelList(std::size_t classes) : classes_(classes) {}
+
+    void add(std::string_view text, const CsvLines& lines) {
+        const std::optional<std::int64_t> label = parse_label(text);
+        if (!label) {
+            throw DataError(fmt::format("{}: {}, expected one integer; {}", lines.where(), quoted(text),
+                                        label_advice(text)));
+        }
+        range_.add(*label);
+        if (beyond_.empty() && (*label < 0 || static_cast<std::uint64_t>(*label) >= classes_)) {
+            beyond_ = fmt::format("{}: label {}, expected 0 to {}", lines.where(), text.substr(0, 24),
+                                  classes_ - 1);
+        }
+        if (beyond_.empty()) labels_.push_back(static_cast<std::int32_t>(*label));
+    }
+    std::vector<std::int32_t> take() {
+        if (!beyond_.empty()) throw DataError(fmt::format("{}; {}", beyond_, range_.remedy()));
+        return std::move(labels_);
+    }
+
+  private:
+    std::size_t classes_;
+    std::vector<std::int32_t> labels_;
+    LabelRange range_;
+    std::string beyond_;  // the first label out of range
+};
+
+/// The targets of a line as numbers behind those of the lines before.
+void add_values(const CsvLines& lines, std::vector<float>& values) {
+    for (const std::string_view text : lines.targets()) {
+        const std::optional<float> value = parse_number<float>(text);
+        if (!value) {
+            throw DataError(fmt::format("{}: the target {} is no finite number; {}", lines.where(),
+                                        quoted(text), csv_advice(text, text)));
+        }
+        values.push_back(*value);
+    }
+}
+
+std::uint64_t fingerprint(std::string_view text) { return digest_of(std::as_bytes(std::span(text))).low; }
+
+/// The number of values in the first sample's line. Throws DataError where the heading has another one.
+std::size_t first_width(const CsvLines& lines) {
+    const std::string_view line = lines.values();
+    const auto width = static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1;
+    const bool all = lines.targets().empty() && !lines.has_index();
+    if (all && lines.columns() > 0 && lines.columns() != width) {
+        throw DataError(
+            fmt::format("{}: {} values, but the heading above has {}; write as many names as values (R: "
+                        "row.names = FALSE)",
+                        lines.where(), width, lines.columns()));
+    }
+    return width;
+}
+
 }  // namespace
 
-CsvVectors read_csv_vectors(const std::filesystem::path& path) {
-    DataLines lines(path);
+CsvTable read_csv_table(const std::filesystem::path& path, const CsvForm& form, std::size_t classes) {
+    CsvLines lines(path, form);
+    CsvTable table;
+    LabelList labels(classes);
     std::vector<std::uint8_t> bytes;
     std::vector<float> floats;
     std::vector<float> row;
     bool as_bytes = true;
     std::size_t rows = 0;
-    std::string_view line;
-    while (lines.next(line)) {
-        if (rows == 0) row.resize(static_cast<std::size_t>(std::count(line.begin(), line.end(), ',')) + 1);
+    while (lines.next()) {
+        const std::string_view line = lines.values();
+        if (rows == 0) row.resize(first_width(lines));
         ++rows;
+        if (lines.has_index()) table.index.push_back(fingerprint(lines.index()));
+        if (!lines.targets().empty() && classes > 0) labels.add(lines.targets().front(), lines);
+        if (classes == 0) add_values(lines, table.targets);
         if (as_bytes) {
             bytes.resize(rows * row.size());
             const auto byte_row = std::span(bytes).last(row.size());
@@ -165,33 +203,37 @@ CsvVectors read_csv_vectors(const std::filesystem::path& path) {
         floats.insert(floats.end(), row.begin(), row.end());
     }
     if (rows == 0) throw_empty(path);
-    if (as_bytes) return {rows, row.size(), std::move(bytes)};
-    return {rows, row.size(), std::move(floats)};
+    table.vectors = {rows, row.size(), {}};
+    if (as_bytes) {
+        table.vectors.values = std::move(bytes);
+    } else {
+        table.vectors.values = std::move(floats);
+    }
+    table.columns = lines.columns();
+    table.labels = labels.take();
+    table.target_columns = classes == 0 ? table.targets.size() / rows : (table.labels.empty() ? 0 : 1);
+    table.remark = lines.remark();
+    return table;
+}
+
+CsvVectors read_csv_vectors(const std::filesystem::path& path) { return read_csv_table(path).vectors; }
+
+CsvLabels read_csv_labels(const std::filesystem::path& path, std::size_t classes, const CsvForm& form) {
+    CsvLines lines(path, form);
+    CsvLabels read;
+    LabelList labels(classes);
+    while (lines.next()) {
+        labels.add(trimmed(lines.values()), lines);
+        if (lines.has_index()) read.index.push_back(fingerprint(lines.index()));
+    }
+    read.labels = labels.take();
+    if (read.labels.empty()) throw_empty(path);
+    read.remark = lines.remark();
+    return read;
 }
 
 std::vector<std::int32_t> read_csv_labels(const std::filesystem::path& path, std::size_t classes) {
-    DataLines lines(path);
-    std::vector<std::int32_t> labels;
-    LabelRange range;
-    std::string beyond;  // the first label out of range
-    std::string_view line;
-    while (lines.next(line)) {
-        const std::string_view text = trimmed(line);
-        const std::optional<std::int64_t> label = parse_label(text);
-        if (!label) {
-            throw DataError(fmt::format("{}: {}, expected one integer; {}", lines.where(), quoted(text),
-                                        label_advice(text)));
-        }
-        range.add(*label);
-        if (beyond.empty() && (*label < 0 || static_cast<std::uint64_t>(*label) >= classes)) {
-            beyond =
-                fmt::format("{}: label {}, expected 0 to {}", lines.where(), text.substr(0, 24), classes - 1);
-        }
-        if (beyond.empty()) labels.push_back(static_cast<std::int32_t>(*label));
-    }
-    if (!beyond.empty()) throw DataError(fmt::format("{}; {}", beyond, range.remedy()));
-    if (labels.empty()) throw_empty(path);
-    return labels;
+    return read_csv_labels(path, classes, {}).labels;
 }
 
 std::vector<float> as_floats(const StoredInputs& values) {

@@ -38,15 +38,15 @@ struct Kind {
     std::string_view remedy;
 };
 constexpr std::array kOtherKinds{
-    Kind{"PK\x03\x04", "a ZIP archive", "unpack it"},
+    Kind{"PK\x03\x04", "a ZIP archive", "unpack it, or, if numpy wrote it, read it by data.source = npz"},
     Kind{"BZh9", "compressed by bzip2", "unpack it, or compress it by gzip"},
     Kind{"\xFD"
          "7zXZ",
          "compressed by xz", "unpack it, or compress it by gzip"},
     Kind{"\x28\xB5\x2F\xFD", "compressed by zstd", "unpack it, or compress it by gzip"},
     Kind{"7z\xBC\xAF", "a 7z archive", "unpack it"},
-    Kind{"\x89HDF", "an HDF5 file", "save its arrays as CSV"},
-    Kind{"\x93NUM", "a numpy array", "save it as CSV by numpy.savetxt(name, array, fmt='%g', delimiter=',')"},
+    Kind{"\x89HDF", "an HDF5 file", "read it by data.source = hdf5, data.file = FILE"},
+    Kind{"\x93NUM", "a numpy array", "read it by data.source = npz, data.file = its folder"},
 };
 
 /// What tells a file from all others, whatever its names.
@@ -224,10 +224,14 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
             fmt::format("{}: is {}, which is not read; {}", path_.string(), kind.name, kind.remedy));
     }
     if (head.starts_with(kGzipMagic)) members_ = std::make_unique<Members>(*bytes_);
-    if (const auto identity = identity_of(path_)) {
-        const std::scoped_lock lock(files_read().mutex);
-        files_read().files.insert(*identity);
-    }
+    remember_read(path_);
+}
+
+void remember_read(const std::filesystem::path& file) {
+    const auto identity = identity_of(file);
+    if (!identity) return;
+    const std::scoped_lock lock(files_read().mutex);
+    files_read().files.insert(*identity);
 }
 
 bool was_read(const std::filesystem::path& file) {

@@ -38,7 +38,9 @@ class InputFile {
     std::uint64_t offset_ = 0;
 };
 
-/// Whether an InputFile of this process has opened the file, under that name or another.
+/// Notes that this process reads the file, which an InputFile does by itself.
+void remember_read(const std::filesystem::path& file);
+/// Whether this process has read the file, under that name or another.
 bool was_read(const std::filesystem::path& file);
 
 }  // namespace lockstep

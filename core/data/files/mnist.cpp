@@ -73,7 +73,7 @@ std::shared_ptr<const Dataset> stored(Part part, std::string_view name, std::siz
     const Shape shape = shape_of(part.images);
     return std::make_shared<StoredDataset>(fmt::format("{} ({})", name, part.images_path.string()),
                                            stored_form(std::move(part.images.pixels), divisor), shape,
-                                           std::move(part.labels), classes, divisor);
+                                           StoredTargets{std::move(part.labels), classes}, divisor);
 }
 
 /// Both sets of the four files, which are called `name`.

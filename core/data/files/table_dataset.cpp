@@ -71,11 +71,19 @@ void TableDataset::read(std::span<const std::uint64_t> indices, Matrix x, Target
 
 namespace {
 
-constexpr std::array<std::string_view, 1> kKeys{"table"};
+constexpr std::array<std::string_view, 2> kKeys{"table", "test_table"};
 
 DataSets open_table(const DataOptions& options) {
     const auto set = std::make_shared<TableDataset>(options.table);
-    return {set, nullptr, set, {}};
+    if (options.test_table.empty()) return {set, nullptr, set, {}};
+    const auto test = std::make_shared<TableDataset>(options.test_table);
+    if (test->input_size() != set->input_size() || test->target_size() != set->target_size()) {
+        throw DataError(fmt::format(
+            "{}: {} inputs and {} targets a sample, expected {} and {} as in {}; check data.test_table",
+            options.test_table.string(), test->input_size(), test->target_size(), set->input_size(),
+            set->target_size(), options.table.string()));
+    }
+    return {set, nullptr, test, {}};
 }
 
 }  // namespace

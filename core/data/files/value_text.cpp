@@ -96,7 +96,8 @@ std::string csv_advice(std::string_view line, std::string_view value) {
         return "the line is separated by blanks, expected commas; replace them (numpy.savetxt: "
                "delimiter=',')";
     }
-    return "correct it, or remove the line if it is a heading";
+    return "correct it; if the line is a heading, set data.header = yes; if the column names the samples, "
+           "data.index_column";
 }
 
 std::string label_advice(std::string_view line) {
@@ -106,12 +107,16 @@ std::string label_advice(std::string_view line) {
                "(numpy: argmax(axis=1))";
     }
     if (has(line, ',') || has(line, ';') || has(line, '\t') || (has(line, ' ') && !has_letters(line))) {
-        return "it holds several values; write one class a line, without the inputs or a line number";
+        return "it holds several values; write one class a line, without the inputs; a line number is left "
+               "out by data.index_column, and several targets are read by data.targets = values";
     }
     if (is_missing(line)) return "the label is missing; fill it in, or remove the sample and its label";
     if (has_letters(line)) {
-        return "remove the line if it is a heading; names of classes become numbers from 0, one for each";
+        return "if the line is a heading, set data.header = yes; names of classes become numbers from 0, one "
+               "for each";
     }
+    if (parse_number<float>(line))
+        return "correct the line, or set data.targets = values where targets are numbers";
     return "correct the line";
 }
 

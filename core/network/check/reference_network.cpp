@@ -80,7 +80,8 @@ std::vector<double> target_vector(const NetworkSpec& spec, const Targets& target
     if (targets.labels.empty()) {
         std::ranges::copy(targets.values.row(r), t.begin());
     } else {
-        t[static_cast<std::size_t>(targets.labels[r])] = static_cast<double>(coding.high);
+        const std::size_t high = high_output(targets.labels[r], t.size());
+        if (high < t.size()) t[high] = static_cast<double>(coding.high);
     }
     return t;
 }

@@ -107,7 +107,8 @@ std::optional<Confusion> confusion_of(const Communicator& comm, const CommandInp
             const std::size_t rows = std::min(kPiece_samples, count - done);
             const std::size_t first = answers.shard.first + done;
             const Samples samples = reader.read_run(first, rows);
-            own.add(first, answers.matrix().row_range(done, rows), samples.targets.labels);
+            own.add(first, answers.matrix().row_range(done, rows), samples.targets.labels,
+                    ensemble.objective());
         }
         return own;
     });

@@ -43,7 +43,8 @@ std::vector<DigraphSample> read_samples(const CommandInput& input) {
     if (input.set == "validation") {
         throw ConfigError("--set validation: a digraph's table has no such part; remove the flag");
     }
-    return read_digraph_table(input.config.data.table);
+    const DataOptions& data = input.config.data;
+    return read_digraph_table(input.set == "test" && !data.test_table.empty() ? data.test_table : data.table);
 }
 
 void check_sizes(const CommandInput& input, const Digraph& digraph, const DigraphSample& sample) {

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "comm/agreement.h"
-#include "core/base/argmax.h"
 #include "core/data/batch_plan.h"
 #include "launcher/commands/commands.h"
 #include "launcher/commands/models/model_use.h"
@@ -25,9 +24,10 @@ namespace lockstep {
 namespace {
 
 /// A class number, or the outputs, separated by commas.
-void append_prediction(std::string& text, std::span<const float> outputs, bool as_class) {
+void append_prediction(std::string& text, std::span<const float> outputs, bool as_class,
+                       const Objective& objective) {
     if (as_class) {
-        fmt::format_to(std::back_inserter(text), "{}\n", argmax(outputs));
+        fmt::format_to(std::back_inserter(text), "{}\n", objective.predicted_class(outputs));
     } else {
         fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(outputs, ","));
     }
@@ -45,7 +45,7 @@ std::string predictions(const Communicator& comm, const TrainedNetwork& trained,
                 [&](std::size_t, const Samples&, Matrix outputs, Workspace& work) {
                     network.objective().finish_outputs(outputs, work.scratch());
                     for (std::size_t r = 0; r < outputs.rows; ++r) {
-                        append_prediction(text, outputs.row(r), as_class);
+                        append_prediction(text, outputs.row(r), as_class, network.objective());
                     }
                 });
     return text;
@@ -57,7 +57,7 @@ std::string predictions(const Communicator& comm, const Ensemble& ensemble,
     Answers answers = ensemble.answer(comm, set, leaf);
     std::string text;
     for (std::size_t r = 0; r < answers.shard.samples; ++r) {
-        append_prediction(text, answers.matrix().row(r), as_class);
+        append_prediction(text, answers.matrix().row(r), as_class, ensemble.objective());
     }
     return text;
 }

@@ -16,7 +16,8 @@ namespace {
 
 std::shared_ptr<const Dataset> stored(std::vector<float> values, std::size_t inputs) {
     std::vector<std::int32_t> labels(values.size() / inputs);
-    return std::make_shared<StoredDataset>("numbers", std::move(values), inputs, std::move(labels), 2, 1.0F);
+    return std::make_shared<StoredDataset>("numbers", std::move(values), inputs,
+                                           StoredTargets{std::move(labels), 2}, 1.0F);
 }
 
 /// 700 samples, more than two blocks, of correlated inputs; the third is constant.

@@ -215,7 +215,7 @@ TEST_CASE("CSV labels: out of range, not an integer, blank, empty") {
     CHECK(contains(labels_error("0\n12\n"), "labels run from 0 to 12: set data.classes = 13"));
     CHECK(contains(labels_error("-1\n1\n"), "labels run from -1 to 1: number the classes"));
     CHECK(contains(labels_error("0,1,0\n"), "one-hot"));
-    CHECK(contains(labels_error("label\n1\n"), "remove the line if it is a heading"));
+    CHECK(contains(labels_error("label\n1\n"), "set data.header = yes"));
     CHECK(contains(labels_error("3 1\n"), "several values"));
     CHECK(contains(labels_error("?\n"), "missing"));
     CHECK(contains(labels_error("1\n2.5\n"), "l.csv:2: '2.5', expected one integer"));

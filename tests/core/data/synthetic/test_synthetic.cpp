@@ -252,5 +252,5 @@ TEST_CASE(
 TEST_CASE("data.source: an unknown name gets the list of known ones") {
     const std::string message = error_of<ConfigError>([] { open("minst"); });
     CHECK(contains(message, "'minst'"));
-    CHECK(contains(message, "mnist, csv, alvinn, sine, xor, letters, oaks, table"));
+    CHECK(contains(message, "mnist, csv, npz, hdf5, raw, alvinn, sine, xor, letters, oaks, table"));
 }
