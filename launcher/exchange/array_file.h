@@ -28,6 +28,7 @@ struct NamedArray {
     std::vector<float> values;  ///< row-major, whatever the file's order
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nlohmann's json checks when it is moved
 struct ArrayFile {
     nlohmann::json metadata;  ///< strings by name; empty where the file has none, or it is no such object
     std::vector<NamedArray> arrays;

@@ -288,7 +288,7 @@ Faults arm_faults(const Communicator& comm, std::span<const Fault> all, Progress
                                           texts[i], comm.size(), comm.size() == 1 ? "" : "s", *all[i].rank));
         }
     });
-    progress.line(fmt::format("warning: faults are injected: {}", fmt::join(texts, "; ")));
+    progress.warn(fmt::format("faults are injected: {}", fmt::join(texts, "; ")));
     return {all, comm.rank()};
 }
 

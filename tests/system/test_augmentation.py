@@ -46,7 +46,8 @@ class Augmentation(ProgramTest):
 
     def test_inputs_that_are_no_images_are_refused(self):
         for more, words in [(("--augmentation.width", "31"), ("augmentation.width", "960")),
-                            (("--augmentation.elastic_alpha", "0"), ("augmentation.elastic_sigma",))]:
+                            (("--augmentation.elastic_alpha", "0", "--augmentation.elastic_sigma", "4"),
+                             ("augmentation.elastic_sigma",))]:
             with self.subTest(more):
                 outcome = self.lockstep("train", "small.ini", "--run.dir", "refused", *more)
                 self.assertEqual(outcome.code, USAGE, outcome)

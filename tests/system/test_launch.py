@@ -58,7 +58,9 @@ class Launch(ProgramTest):
     def test_more_ranks_than_leaves_warns_and_works(self):
         alone = self.train("xor.ini", "alone")
         outcome = self.succeed("train", "xor.ini", "--run.dir", "many", ranks=5)
-        warnings = [line for line in (outcome.out + outcome.err).splitlines() if "warning" in line]
+        # On few CPUs there is one more, of threads that share them.
+        warnings = [line for line in (outcome.out + outcome.err).splitlines()
+                    if "warning" in line and "of 5 ranks share" not in line]
         self.assertEqual(len(warnings), 1, outcome)
         # Four samples in leaves of two: ranks 2, 3 and 4 have none. The remedy is named.
         for word in ("2 to 4", "training.global_batch", "training.leaf"):

@@ -63,7 +63,8 @@ class Regularisation(ProgramTest):
         self.assertEqual(scores, [scores[0]] * 3)
 
     def test_what_does_not_go_together_is_refused(self):
-        lars = ("--optimizer.name", "lars", "--regularisation.max_norm", "0")
+        # Where the file gave l2 the flag would drop it; beside the flag it is refused.
+        lars = ("--optimizer.name", "lars", "--regularisation.max_norm", "0", "--regularisation.l2", "0.01")
         for more, words in [(("--comm.shard", "parameters"), ("regularisation.max_norm", "comm.shard")),
                             (lars, ("regularisation.l2", "optimizer.weight_decay")),
                             (("--network.layer", "dense units=30 activation=softmax dropout=0.5"), ("dropout",)),

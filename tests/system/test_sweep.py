@@ -140,7 +140,7 @@ class Sweep(ProgramTest):
                 (["optimizer.momentum=0,0.5", "--grid", "optimizer.momentum=0.9"], ["has a --grid already"]),
                 (["optimizer.momentum=0,0.5", "--optimizer.momentum", "0.9"], ["--optimizer.momentum 0.9", "remove one"]),
                 (["network.layer=dense units=3 activation=softmax | dense units=2 activation=softmax"], ["3"]),
-                (["comm.reduction=tree,mpi", "--comm.shard", "optimizer"], ["comm.reduction = mpi"]),
+                (["comm.reduction=tree,mpi", "--grid", "comm.shard=none,optimizer"], ["comm.shard", "a point of the sweep"]),
                 (["data.source=letters,xor"], ["xor"])):
             with self.subTest(flags=flags):
                 outcome = self.lockstep("sweep", LETTERS, "--run.dir", "run", "--grid", *flags)
@@ -149,6 +149,12 @@ class Sweep(ProgramTest):
                     self.assertIn(word, outcome.err)
                 self.assertEqual(outcome.out.count("epoch"), 0)
                 self.assertFalse((self.folder / "run").exists())
+
+    def test_a_point_drops_what_its_choice_does_not_read_and_says_so(self):
+        outcome, report = self.sweep("run", "--grid", "optimizer.name=sgd,adam", "--optimizer.momentum", "0.5")
+        self.assertRegex(outcome.out, r"\npoint 2: .*optimizer\.momentum")
+        alone = self.train(LETTERS, "alone", *SHORT, "--optimizer.name", "adam")
+        self.assertEqual(report["networks"][1]["digest"], self.digest(alone))
 
     def test_a_grid_over_the_data_trains_each_point_on_its_own(self):
         _, report = self.sweep("run", "--grid", "data.split=80/20,60/40")

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn, csv, ini
 from data_files import samples, write_csv_set
 from onnx_graph import OnnxFile
-from program import CHECKPOINT, DATA, USAGE, ProgramTest, main, read_json_lines
+from program import CHECKPOINT, DATA, PROGRAM, USAGE, ProgramTest, main, read_json_lines, run_command
 
 try:
     import onnxruntime
@@ -62,6 +62,9 @@ class WithoutAConfiguration(UsingModels):
             self.assertEqual(self.score("run", ranks=ranks), score)
             self.assertEqual(self.predictions("run", ranks=ranks), predicted)
         self.assertEqual(self.score("run", "--set", "train")["samples"], 45)
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        self.assertEqual(run_command([PROGRAM, "eval", "../run", "--json"], elsewhere).json(), score)
         for form in ("npz", "safetensors"):
             self.succeed("export", "run", "--format", form, "--out", "a")
             self.succeed("export", model, "--format", form, "--out", "b")

@@ -139,6 +139,10 @@ int command_sweep(Communicator& comm, const CommandInput& input) {
     const TrainingJob job = training_job(input, setup);
     const SeveralNetworks networks = networks_of(input, setup, sweep);
     for (const SweepKey& key : sweep.keys) progress.line(to_string(key));
+    for (std::size_t p = 0; p < sweep.points.size(); ++p) {
+        if (const std::string& dropped = sweep.options[p].dropped(); !dropped.empty())
+            progress.line(fmt::format("point {}: {}", p + 1, dropped));
+    }
     progress.line(fmt::format("{} points, {} networks", sweep.points.size(), networks.count()));
     TrainedNetworks trained = train_several(comm, job, networks, progress);
     if (trained.is_stopped) return static_cast<int>(ExitCode::kStoppedEarly);

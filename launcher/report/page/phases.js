@@ -1,6 +1,6 @@
 // Where the time went: the phases of training over the ranks, and by epoch.
 
-const PHASES = ["data", "forward", "backward", "communication_exposed", "optimizer", "evaluation", "checkpoint"];
+const PHASES = ["data", "forward", "backward", "communication_exposed", "optimizer", "evaluation", "checkpoint", "other"];
 
 // [name, {min, mean, max, share}] of the phases that the end of a run has, in their order.
 function phasesOf(run) {
