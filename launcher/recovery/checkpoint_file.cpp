@@ -110,8 +110,7 @@ Checkpoint from_body(const Json& body, const std::string& name) {
     checkpoint.run = body.at("run");
     if (body.contains("error")) checkpoint.error = body.at("error").get<double>();
     for (const Json& entry : body.at("parts")) {
-        CheckpointPart part{entry.at("file").get<std::string>(),
-                            whole_number(entry.at("values_offset")),
+        CheckpointPart part{entry.at("file").get<std::string>(), whole_number(entry.at("values_offset")),
                             whole_number(entry.at("bytes")), blocks_from(entry.at("blocks"))};
         if (part.file.empty() || part.file.find('/') != std::string::npos)
             fail(name, fmt::format("damaged: '{}' is no name of a part", part.file));

@@ -161,7 +161,7 @@ class Surroundings(ProgramTest):
                 self.assertEqual((outcome.code, len(outcome.messages())), (INTERNAL, 1), outcome)
                 self.assertIn("memory", outcome.messages()[0])
                 self.assertIn(words, outcome.messages()[0])
-        alone = run_command(["bash", "-c", 'ulimit -v 30000; exec "$@"', "_", PROGRAM, "train", "a.ini", "--run.dir", "r"],
+        alone = run_command(["bash", "-c", 'ulimit -v 50000; exec "$@"', "_", PROGRAM, "train", "a.ini", "--run.dir", "r"],
                             self.folder)
         self.assertEqual((alone.code, len(alone.messages())), (INTERNAL, 1), alone)
 
