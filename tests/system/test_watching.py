@@ -87,8 +87,8 @@ class OnATerminal(Watching):
         self.assertLessEqual(max(map(len, self.bars(after)[1:])), 29)
 
     def test_under_mpirun_the_width_is_that_of_its_terminal(self):
-        launcher = [MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none"]
-        drawn, _ = self.on_terminal(30, "train", "long.ini", "--training.epochs", "8000", "--run.dir", "run",
+        launcher = [MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
+        drawn, _ = self.on_terminal(30, "train", "long.ini", "--training.epochs", "1000", "--run.dir", "run",
                                     launcher=launcher)
         self.assertTrue(self.bars(drawn), drawn)
         self.assertLessEqual(max(map(len, self.bars(drawn))), 29)
@@ -138,8 +138,8 @@ class Lines(Watching):
 
     def test_ranks_that_share_too_few_cpus_are_told(self):
         cpu = min(os.sched_getaffinity(0))
-        command = ["taskset", "-c", cpu, MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", PROGRAM, "train", "roads.ini",
-                   "--run.dir"]
+        command = ["taskset", "-c", cpu, MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle",
+                   "1", PROGRAM, "train", "roads.ini", "--run.dir"]
         outcome = run_command([*command, "run"], self.folder)
         self.assertRegex(outcome.out, r"warning: 2 threads of 2 ranks share 1 CPU of \S+, .*mpirun .*srun ")
         self.assertNotIn("warning: ", self.succeed("train", "roads.ini", "--run.dir", "alone").out)

@@ -28,7 +28,10 @@ constexpr std::string_view kRunKeys =
 std::string lines(std::string_view text, std::size_t columns) { return wrapped(text, columns) += '\n'; }
 
 std::string listed(const FlagWords& words, std::size_t columns) {
-    std::string line = fmt::format("  {}{}{}", words.name, words.value.empty() ? "" : " ", words.value);
+    constexpr std::size_t kNameColumn = 2;
+    std::string line(kNameColumn, ' ');
+    line += wrapped(fmt::format("{}{}{}", words.name, words.value.empty() ? "" : " ", words.value), columns,
+                    2 * kNameColumn, kNameColumn);
     const bool beside = columns >= kFewestColumnsBeside;
     const std::size_t column = beside ? kTextColumn : kTextColumnBelow;
     const std::size_t length = character_count(line);
