@@ -23,12 +23,12 @@ struct Array {
 };
 
 /// A file, or a folder, of arrays.
-class ArrayFile {
+class NamedArrays {
   public:
-    ArrayFile() = default;
-    ArrayFile(const ArrayFile&) = delete;
-    ArrayFile& operator=(const ArrayFile&) = delete;
-    virtual ~ArrayFile() = default;
+    NamedArrays() = default;
+    NamedArrays(const NamedArrays&) = delete;
+    NamedArrays& operator=(const NamedArrays&) = delete;
+    virtual ~NamedArrays() = default;
 
     [[nodiscard]] virtual bool has(const std::string& name) = 0;
     /// All that there are, for messages.
