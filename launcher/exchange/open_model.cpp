@@ -36,6 +36,8 @@ auto of_file(const std::filesystem::path& path, const Read& read) {
         return read();
     } catch (const std::bad_alloc&) {
         throw;
+    } catch (const DataError& error) {  // of a reader that has named the file
+        throw CheckpointError(fmt::format("model {}", error.what()));
     } catch (const std::exception& error) {
         throw CheckpointError(fmt::format("model {}: {}", path.string(), error.what()));
     }

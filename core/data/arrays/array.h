@@ -23,12 +23,12 @@ struct Array {
 };
 
 /// A file, or a folder, of arrays.
-class NamedArrays {
+class ArrayStore {
   public:
-    NamedArrays() = default;
-    NamedArrays(const NamedArrays&) = delete;
-    NamedArrays& operator=(const NamedArrays&) = delete;
-    virtual ~NamedArrays() = default;
+    ArrayStore() = default;
+    ArrayStore(const ArrayStore&) = delete;
+    ArrayStore& operator=(const ArrayStore&) = delete;
+    virtual ~ArrayStore() = default;
 
     [[nodiscard]] virtual bool has(const std::string& name) = 0;
     /// All that there are, for messages.

@@ -37,14 +37,14 @@ struct Part {
 };
 
 /// The name of the role's array in that file, or nothing.
-std::optional<std::string> find(NamedArrays& file, const Role& role) {
+std::optional<std::string> find(ArrayStore& file, const Role& role) {
     if (!role.name.empty()) return file.has(role.name) ? std::optional(role.name) : std::nullopt;
     const auto found =
         std::ranges::find_if(role.usual, [&](const std::string& name) { return file.has(name); });
     return found == role.usual.end() ? std::nullopt : std::optional(*found);
 }
 
-std::string required(NamedArrays& file, const Role& role, const std::filesystem::path& path) {
+std::string required(ArrayStore& file, const Role& role, const std::filesystem::path& path) {
     if (auto name = find(file, role)) return *name;
     constexpr std::size_t kShown = 20;
     Names held = file.names();
@@ -118,7 +118,7 @@ void take_targets(Part& part, const Array& array, std::size_t limit, TargetKind 
     part.targets.labels = labels_of(array, limit, where);
 }
 
-Part read_inputs(NamedArrays& file, const std::string& name, const std::filesystem::path& path) {
+Part read_inputs(ArrayStore& file, const std::string& name, const std::filesystem::path& path) {
     Part part{fmt::format("{}: {}", path.string(), name), file.read(name), {}};
     part.inputs.values = in_least_form(std::move(part.inputs.values));
     return part;
@@ -160,7 +160,7 @@ void check_alike(const Part& train, const Part& test) {
 }
 
 /// The test set of options.test_file, or of the training set's file; nothing where there need be none.
-std::optional<Part> read_test(NamedArrays& file, const DataOptions& options, const OpenArrays& open,
+std::optional<Part> read_test(ArrayStore& file, const DataOptions& options, const OpenArrays& open,
                               const Part& train, std::size_t classes) {
     const bool own = !options.test_file.empty();
     Role inputs{"test_inputs", options.test_inputs, {"x_test", "test_inputs"}};
@@ -170,7 +170,7 @@ std::optional<Part> read_test(NamedArrays& file, const DataOptions& options, con
         targets.usual.insert(targets.usual.end(), {"targets", "y_train", "train_targets"});
     }
     const auto opened = own ? open(options.test_file) : nullptr;
-    NamedArrays& source = own ? *opened : file;
+    ArrayStore& source = own ? *opened : file;
     const std::filesystem::path& path = own ? options.test_file : options.file;
     if (!find(source, inputs) && !own && options.test_inputs.empty() && options.split.per_cent.size() > 2)
         return std::nullopt;

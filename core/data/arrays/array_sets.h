@@ -9,7 +9,7 @@
 
 namespace lockstep {
 
-using OpenArrays = std::function<std::unique_ptr<NamedArrays>(const std::filesystem::path& path)>;
+using OpenArrays = std::function<std::unique_ptr<ArrayStore>(const std::filesystem::path& path)>;
 
 /// The keys that sources of arrays read.
 inline constexpr std::array<std::string_view, 11> kArrayKeys{

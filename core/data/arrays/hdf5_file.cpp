@@ -37,7 +37,7 @@ class Handle {
     herr_t (*close_)(hid_t);
 };
 
-class Hdf5File final : public NamedArrays {
+class Hdf5File final : public ArrayStore {
   public:
     explicit Hdf5File(std::filesystem::path path)
         : path_((H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr), std::move(path))),
@@ -150,7 +150,7 @@ class Hdf5File final : public NamedArrays {
 
 }  // namespace
 
-std::unique_ptr<NamedArrays> open_hdf5(const std::filesystem::path& path) {
+std::unique_ptr<ArrayStore> open_hdf5(const std::filesystem::path& path) {
     return std::make_unique<Hdf5File>(path);
 }
 
@@ -160,7 +160,7 @@ std::unique_ptr<NamedArrays> open_hdf5(const std::filesystem::path& path) {
 
 namespace lockstep {
 
-std::unique_ptr<NamedArrays> open_hdf5(const std::filesystem::path& /*path*/) {
+std::unique_ptr<ArrayStore> open_hdf5(const std::filesystem::path& /*path*/) {
     throw ConfigError(
         "data.source = hdf5: this program was built without libhdf5; install it (Debian: libhdf5-dev) and "
         "build "

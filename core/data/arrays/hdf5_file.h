@@ -9,6 +9,6 @@
 namespace lockstep {
 
 /// Throws DataError where there is no such file, and ConfigError where the program was built without libhdf5.
-std::unique_ptr<NamedArrays> open_hdf5(const std::filesystem::path& path);
+std::unique_ptr<ArrayStore> open_hdf5(const std::filesystem::path& path);
 
 }  // namespace lockstep

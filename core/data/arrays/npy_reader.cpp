@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/number.h"
@@ -107,9 +108,12 @@ constexpr std::array kTypes{
     ElementType{"<f8", 8, false, add<double>},
 };
 
-const ElementType& type_of(std::string_view text, const std::string& where) {
-    const std::string_view name =
-        text.starts_with('\'') ? text.substr(1, text.find('\'', 1) - 1) : text.substr(0, 8);
+/// "<f4" of "'<f4', …".
+std::string_view type_name(std::string_view text) {
+    return text.starts_with('\'') ? text.substr(1, text.find('\'', 1) - 1) : text.substr(0, 8);
+}
+
+const ElementType& type_of(std::string_view name, const std::string& where) {
     const auto found = std::ranges::find(kTypes, name, &ElementType::name);
     if (found != kTypes.end()) return *found;
     fail(where,
@@ -120,13 +124,23 @@ const ElementType& type_of(std::string_view text, const std::string& where) {
 
 }  // namespace
 
+NpyHeader read_npy_header(const ReadBytes& read, const std::string& where) {
+    const std::string text = read_header(read, where);
+    NpyHeader header;
+    header.type = type_name(value_of(text, "descr", where));
+    header.shape = shape_of(value_of(text, "shape", where), where);
+    header.fortran_order =
+        header.shape.size() > 1 && !value_of(text, "fortran_order", where).starts_with("False");
+    return header;
+}
+
 Array read_npy(const ReadBytes& read, const std::string& where) {
-    const std::string header = read_header(read, where);
-    const ElementType& type = type_of(value_of(header, "descr", where), where);
+    NpyHeader header = read_npy_header(read, where);
+    const ElementType& type = type_of(header.type, where);
     Array array;
-    array.shape = shape_of(value_of(header, "shape", where), where);
+    array.shape = std::move(header.shape);
     array.integers = type.integers;
-    if (array.shape.size() > 1 && !value_of(header, "fortran_order", where).starts_with("False"))
+    if (header.fortran_order)
         fail(where, "is stored in Fortran's order, expected C's; convert it (numpy.ascontiguousarray)");
     const std::size_t count = array.shape[0] * array.row_size();
     ArrayValues values(where, type.add == add_bytes);

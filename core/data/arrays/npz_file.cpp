@@ -21,7 +21,7 @@ std::string without_ending(const std::string& name) {
     return name.ends_with(kEnding) ? name.substr(0, name.size() - kEnding.size()) : name;
 }
 
-class Archive final : public NamedArrays {
+class Archive final : public ArrayStore {
   public:
     explicit Archive(const std::filesystem::path& path) : zip_(path) {}
 
@@ -49,7 +49,7 @@ class Archive final : public NamedArrays {
     ZipFile zip_;
 };
 
-class Folder final : public NamedArrays {
+class Folder final : public ArrayStore {
   public:
     explicit Folder(std::filesystem::path path) : path_(std::move(path)) {}
 
@@ -91,7 +91,7 @@ class Folder final : public NamedArrays {
 
 }  // namespace
 
-std::unique_ptr<NamedArrays> open_npz(const std::filesystem::path& path) {
+std::unique_ptr<ArrayStore> open_npz(const std::filesystem::path& path) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) return std::make_unique<Folder>(path);
     return std::make_unique<Archive>(path);

@@ -9,6 +9,6 @@
 namespace lockstep {
 
 /// Throws DataError where there is neither.
-std::unique_ptr<NamedArrays> open_npz(const std::filesystem::path& path);
+std::unique_ptr<ArrayStore> open_npz(const std::filesystem::path& path);
 
 }  // namespace lockstep

@@ -105,6 +105,12 @@ void ZipFile::fail(const std::string& what) const {
     throw DataError(fmt::format("{}: {}", path_.string(), what));
 }
 
+const std::string& ZipFile::comment() const {
+    if (comment_.size() != comment_bytes_)
+        fail("ends elsewhere than its directory says; copy the file again");
+    return comment_;
+}
+
 void ZipFile::read_at(std::uint64_t offset, std::span<unsigned char> to) {
     file_.clear();
     if (offset > size_ || to.size() > size_ - offset || !file_.seekg(static_cast<std::streamoff>(offset)) ||
@@ -121,6 +127,8 @@ void ZipFile::read_directory() {
     const auto at = static_cast<std::size_t>(found.begin() - tail.begin());
     if (found.empty() || tail_bytes - at < kEnd_bytes)
         fail("is no archive of numpy, or was cut off; write it by numpy.savez, or fetch it again");
+    comment_.assign(tail.begin() + static_cast<std::ptrdiff_t>(at + kEnd_bytes), tail.end());
+    comment_bytes_ = number(tail, at + 20, 2);
     std::uint64_t size = number(tail, at + 12, 4);
     std::uint64_t offset = number(tail, at + 16, 4);
     const std::uint64_t end = size_ - tail_bytes + at;

@@ -29,6 +29,8 @@ class ZipFile {
 
     [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+    /// What stands behind the directory. Throws DataError where that is not as long as the directory says.
+    [[nodiscard]] const std::string& comment() const;
 
     /// Calls visit with a function that reads the entry's content piece by piece; it returns how much, less
     /// than asked only at the end. Afterwards what is left is read and the checksum compared. Throws
@@ -47,6 +49,8 @@ class ZipFile {
     std::ifstream file_;
     std::uint64_t size_ = 0;
     std::vector<Entry> entries_;
+    std::string comment_;
+    std::size_t comment_bytes_ = 0;  // as the directory has it
 };
 
 }  // namespace lockstep
