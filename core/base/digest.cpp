@@ -36,4 +36,22 @@ Digest128 digest_of(std::span<const std::byte> bytes) {
 
 std::string Digest128::hex() const { return fmt::format("{:016x}{:016x}", high, low); }
 
+std::array<std::byte, 16> Digest128::canonical() const {
+    std::array<std::byte, 16> bytes{};
+    for (std::size_t i = 0; i < 8; ++i) {
+        bytes[i] = static_cast<std::byte>(high >> (56 - 8 * i));
+        bytes[8 + i] = static_cast<std::byte>(low >> (56 - 8 * i));
+    }
+    return bytes;
+}
+
+Digest128 Digest128::from_canonical(const std::array<std::byte, 16>& bytes) {
+    Digest128 digest;
+    for (std::size_t i = 0; i < 8; ++i) {
+        digest.high = digest.high << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+        digest.low = digest.low << 8 | std::to_integer<std::uint64_t>(bytes[8 + i]);
+    }
+    return digest;
+}
+
 }  // namespace lockstep

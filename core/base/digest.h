@@ -1,6 +1,7 @@
 // 128-bit digests of memory: XXH3 by Yann Collet, as libxxhash computes it.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,9 @@ struct Digest128 {
     auto operator<=>(const Digest128&) const = default;
     /// 32 hex digits, the canonical form that xxhsum -H128 prints.
     [[nodiscard]] std::string hex() const;
+    /// The same as 16 bytes, the most significant first, as files hold it.
+    [[nodiscard]] std::array<std::byte, 16> canonical() const;
+    static Digest128 from_canonical(const std::array<std::byte, 16>& bytes);
 };
 
 /// A digest built from pieces: the same as that of their concatenation.

@@ -36,6 +36,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 std::string nearest_spelling(std::string_view word, std::span<const std::string_view> candidates) {
     std::string_view nearest;
     std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;

@@ -7,6 +7,9 @@
 
 namespace lockstep {
 
+/// Without blanks and tabs at the ends.
+std::string_view trimmed(std::string_view text);
+
 /// The candidate with the least Levenshtein distance to `word`, or "" where none is near enough to be meant
 /// (more than a third of the letters would change, and more than two). Upper and lower case count as one.
 std::string nearest_spelling(std::string_view word, std::span<const std::string_view> candidates);

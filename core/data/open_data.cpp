@@ -88,7 +88,8 @@ DataSets open_uncut_data(const DataOptions& options) {
 
 DataSets open_data(const DataOptions& options) {
     DataSets sets = open_uncut_data(options);
-    const bool by_key = find_data_source(options.source) == &kCsvSource && options.index_column.empty();
+    const bool has_key = std::ranges::count(find_data_source(options.source)->keys, "index_column") > 0;
+    const bool by_key = has_key && options.index_column.empty();
     const std::string_view remedy = by_key ? "set data.index_column = 1" : "remove that column";
     std::ranges::copy(input_remarks(*sets.train, remedy), std::back_inserter(sets.remarks));
     return split(sets, options);

@@ -77,6 +77,7 @@ struct DataSource {
     std::string_view needs = {};             ///< one of these that must be set, or none
     std::string_view needed_for = {};        ///< what that one is: "the folder of its files"
     DataSets (*open)(const DataOptions& options) = nullptr;
+    std::span<const std::string_view> class_names = {};  ///< what its classes are called; none: by numbers
 };
 
 std::span<const DataSource* const> data_sources();

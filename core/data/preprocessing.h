@@ -45,6 +45,12 @@ struct Preprocessing {
     [[nodiscard]] std::size_t raw_size() const { return offset.size(); }
     [[nodiscard]] std::size_t output_size() const { return factor.size(); }
 
+    /// Whether the parts fit each other and a network of so many inputs.
+    [[nodiscard]] bool fits(std::size_t inputs) const {
+        const bool square = rotation.empty() && raw_size() == output_size();
+        return output_size() == inputs && (square || rotation.size() == raw_size() * output_size());
+    }
+
     /// Overwrites raw (b, raw_size), where there is a rotation; y (b, output_size).
     void apply(Matrix raw, Matrix y) const;
     bool operator==(const Preprocessing&) const = default;

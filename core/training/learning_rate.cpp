@@ -10,18 +10,11 @@
 #include "core/arithmetic/cosine.h"
 #include "core/base/number.h"
 #include "core/base/power.h"
+#include "core/base/spelling.h"
 
 namespace lockstep {
 
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 LearningRate::LearningRate(LearningRateOptions options, std::size_t steps_per_epoch, std::size_t total_steps)
     : options_(std::move(options)), steps_per_epoch_(steps_per_epoch), total_steps_(total_steps) {}

@@ -24,9 +24,8 @@ namespace {
 
 constexpr std::string_view kPreprocessing = "preprocessing.";
 
-ArrayFile read_arrays(const std::filesystem::path& path, bool metadata_alone) {
-    return form_of(path) == ModelForm::kNpz ? read_npz(path, metadata_alone)
-                                            : read_safetensors(path, metadata_alone);
+ArrayFile read_arrays(const std::filesystem::path& path, ModelForm form, bool metadata_alone) {
+    return form == ModelForm::kNpz ? read_npz(path, metadata_alone) : read_safetensors(path, metadata_alone);
 }
 
 /// What `read` gives; what it throws as a CheckpointError that names the file.
@@ -88,12 +87,8 @@ void fill_preprocessing(const ArrayFile& file, ModelRecord& record) {
     preprocessing.factor = needed(file, "preprocessing.factor").values;
     if (const NamedArray* rotation = find(file, "preprocessing.rotation"))
         preprocessing.rotation = rotation->values;
-    const std::size_t outputs = preprocessing.output_size();
-    const bool fits = outputs == record.network.inputs.count() &&
-                      (preprocessing.rotation.empty()
-                           ? preprocessing.raw_size() == outputs
-                           : preprocessing.rotation.size() == preprocessing.raw_size() * outputs);
-    if (!fits) throw std::runtime_error("its preprocessing does not fit its inputs");
+    if (!preprocessing.fits(record.network.inputs.count()))
+        throw std::runtime_error("its preprocessing does not fit its inputs");
     record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
 }
 
@@ -167,7 +162,7 @@ Model open_model(const std::filesystem::path& path, const ModelOutline* outline)
     const ModelForm form = form_of(path);
     // What is none of these is named by the reader of our own form.
     if (form == ModelForm::kLockstep || form == ModelForm::kNone) return read_model(path);
-    return of_file(path, [&] { return model_of(read_arrays(path, false), outline); });
+    return of_file(path, [&] { return model_of(read_arrays(path, form, false), outline); });
 }
 
 std::optional<ModelRecord> open_model_record(const std::filesystem::path& path) {
@@ -175,7 +170,7 @@ std::optional<ModelRecord> open_model_record(const std::filesystem::path& path) 
     if (form == ModelForm::kLockstep || form == ModelForm::kNone) return read_model_record(path);
     return of_file(path, [&]() -> std::optional<ModelRecord> {
         // Preprocessed inputs have numbers in arrays, which its options alone cannot be without.
-        const ArrayFile file = read_arrays(path, true);
+        const ArrayFile file = read_arrays(path, form, true);
         if (!is_of_lockstep(file.metadata)) return std::nullopt;
         return record_of(file.metadata);
     });

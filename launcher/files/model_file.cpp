@@ -124,14 +124,6 @@ std::uint32_t version_for(const ModelRecord& record) {
     return record.preprocessing ? 2 : 1;
 }
 
-/// Whether the parts fit each other and the network.
-bool is_whole(const Preprocessing& preprocessing, const NetworkSpec& network) {
-    const std::size_t outputs = preprocessing.output_size();
-    const bool square = preprocessing.rotation.empty() && preprocessing.raw_size() == outputs;
-    return outputs == network.inputs.count() &&
-           (square || preprocessing.rotation.size() == preprocessing.raw_size() * outputs);
-}
-
 std::string to_text(ModelRecord record) {
     std::vector<std::string> layers;
     for (const LayerSpec& layer : record.network.layers) layers.push_back(to_string(layer));
@@ -164,7 +156,7 @@ ModelRecord from_text(const std::string& text, std::uint32_t version, std::span<
         Preprocessing preprocessing;
         transfer(archive, preprocessing);
         const bool is_none = version >= 3 && preprocessing == Preprocessing{};
-        if (!is_none && !is_whole(preprocessing, record.network))
+        if (!is_none && !preprocessing.fits(record.network.inputs.count()))
             throw ConfigError("its preprocessing does not fit its inputs");
         if (!is_none) record.preprocessing = std::make_shared<Preprocessing>(std::move(preprocessing));
     }

@@ -23,29 +23,10 @@ struct Header {
 };
 static_assert(sizeof(Header) == 32);
 
-using Trailer = std::array<unsigned char, 16>;
+using Trailer = std::array<std::byte, 16>;  // of Digest128::canonical
 
 constexpr std::uint64_t offset_behind(std::uint64_t record_bytes) {
     return (sizeof(Header) + record_bytes + kAlignment_bytes - 1) / kAlignment_bytes * kAlignment_bytes;
-}
-
-/// The canonical order: most significant byte first, as the hex digits are read.
-Trailer to_trailer(Digest128 digest) {
-    Trailer trailer;
-    for (std::size_t i = 0; i < 8; ++i) {
-        trailer[i] = static_cast<unsigned char>(digest.high >> (56 - 8 * i));
-        trailer[8 + i] = static_cast<unsigned char>(digest.low >> (56 - 8 * i));
-    }
-    return trailer;
-}
-
-Digest128 from_trailer(const Trailer& trailer) {
-    Digest128 digest;
-    for (std::size_t i = 0; i < 8; ++i) {
-        digest.high = digest.high << 8 | trailer[i];
-        digest.low = digest.low << 8 | trailer[8 + i];
-    }
-    return digest;
 }
 
 }  // namespace
@@ -71,7 +52,7 @@ void TensorWriter::write_bytes(std::span<const std::byte> bytes) {
 }
 
 void TensorWriter::commit() {
-    const Trailer trailer = to_trailer(digest_.digest());
+    const Trailer trailer = digest_.digest().canonical();
     file_.write(std::as_bytes(std::span(trailer)));
     file_.commit();
 }
@@ -145,7 +126,7 @@ void TensorReader::finish() {
     const std::uint64_t offset = size_ - sizeof(Trailer);
     Trailer trailer{};
     read_bytes(std::as_writable_bytes(std::span(trailer)));
-    const Digest128 expected = from_trailer(trailer);
+    const Digest128 expected = Digest128::from_canonical(trailer);
     if (found == expected) return;
     fail(fmt::format("damaged: bytes 0 to {} have checksum {}, but offset {} says {}; {}", offset - 1,
                      found.hex(), offset, expected.hex(), copy_again()));

@@ -77,12 +77,6 @@ bool resembles_key(std::string_view name, const std::vector<std::string>& names)
 // As many as training.threads may be.
 constexpr std::size_t kMostThreads = 4096;
 
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 }  // namespace
 
 ThreadVariable read_thread_variable() {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/spelling.h"
 
 namespace lockstep {
 
@@ -28,12 +29,6 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::size_t kMost_bytes = std::size_t{16} << 20;
 
 bool is_one_of(std::string_view characters, char c) { return characters.find(c) != std::string_view::npos; }
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 /// The whole file, which a configuration that is none (a data set, an endless device) must not make large.
 std::string read_whole(const std::filesystem::path& file) {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/data/open_data.h"
 #include "launcher/score/forward_run.h"
 
 namespace lockstep {
@@ -19,17 +19,6 @@ namespace {
 std::optional<double> share(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return std::nullopt;
     return static_cast<double>(part) / static_cast<double>(whole);
-}
-
-/// What the classes are called whose source says so.
-std::span<const std::string_view> names_of_source(std::string_view source) {
-    static constexpr std::array<std::string_view, 10> kFashion{
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-        "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-    static constexpr std::array<std::string_view, 3> kLetters{"T", "F", "L"};
-    if (source == "fashion_mnist") return kFashion;
-    if (source == "letters") return kLetters;
-    return {};
 }
 
 }  // namespace
@@ -148,7 +137,9 @@ nlohmann::json to_json(const Confusion& confusion, std::span<const std::string> 
 }
 
 std::vector<std::string> class_names(std::string_view source, std::size_t classes) {
-    const std::span<const std::string_view> known = names_of_source(source);
+    const DataSource* known_source = find_data_source(source);
+    const std::span<const std::string_view> known =
+        known_source == nullptr ? std::span<const std::string_view>() : known_source->class_names;
     std::vector<std::string> names;
     for (std::size_t c = 0; c < classes; ++c)
         names.push_back(c < known.size() ? std::string(known[c]) : fmt::format("{}", c));

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/number.h"
 #include "core/base/philox.h"
+#include "core/base/spelling.h"
 #include "core/data/permutation.h"
 #include "launcher/options/options_table.h"
 
@@ -22,12 +23,6 @@ constexpr std::size_t kMostPoints = std::size_t{1} << 20;
 
 [[noreturn]] void refuse(const std::string& flag, const std::string& what) {
     throw ConfigError(fmt::format("{}: {}", flag, what));
-}
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

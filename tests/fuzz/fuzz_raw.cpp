@@ -30,7 +30,7 @@ void set_right(std::string& file) {
     digest.update(std::span<const std::byte>(bytes.first(kRawHeader_bytes)));
     digest.update(std::span<const std::byte>(
         bytes.subspan(layout.labels_offset, layout.digest_offset - layout.labels_offset)));
-    const auto trailer = canonical_bytes(digest.digest());
+    const auto trailer = digest.digest().canonical();
     std::memcpy(bytes.data() + layout.digest_offset, trailer.data(), trailer.size());
 }
 

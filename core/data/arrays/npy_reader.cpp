@@ -12,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "core/base/spelling.h"
 #include "core/data/files/value_text.h"
 
 namespace lockstep {

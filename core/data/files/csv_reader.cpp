@@ -15,6 +15,7 @@
 #include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/number.h"
+#include "core/base/spelling.h"
 #include "core/data/files/labels.h"
 #include "core/data/files/value_text.h"
 

@@ -178,11 +178,15 @@ extern const DataSource kMnistSource{
     .open = open_mnist,
 };
 
+constexpr std::array<std::string_view, 10> kClothes{
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
+
 extern const DataSource kFashionMnistSource{
     .name = "fashion_mnist",
     .what = "images of clothes, MNIST's files of Debian's dataset-fashion-mnist where data.dir is not given",
     .keys = kFashionKeys,
     .open = open_fashion_mnist,
+    .class_names = kClothes,
 };
 
 }  // namespace lockstep

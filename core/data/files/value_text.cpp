@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/base/number.h"
+#include "core/base/spelling.h"
 
 namespace lockstep {
 
@@ -56,12 +57,6 @@ bool is_one_hot(std::string_view line) {
 }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) {
-    const std::size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t kShown = 24;

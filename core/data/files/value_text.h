@@ -6,9 +6,6 @@
 
 namespace lockstep {
 
-/// Without blanks at the ends.
-std::string_view trimmed(std::string_view text);
-
 /// The beginning of a piece of a file in quotes, safe to print.
 std::string quoted(std::string_view text);
 

@@ -94,7 +94,7 @@ void RawFile::read_tail() {
     digest.update(std::span<const std::byte>(first)).update(std::as_bytes(std::span(labels_)));
     digest.update(std::span<const std::byte>(between)).update(std::as_bytes(std::span(checksums_)));
     digest_ = digest.digest().hex();
-    if (canonical_bytes(digest.digest()) != stored) {
+    if (digest.digest().canonical() != stored) {
         throw DataError(
             fmt::format("{}: its header, labels or checksums are damaged, since its digest is not that of "
                         "them; copy or convert "

@@ -132,13 +132,4 @@ Shape shape_of(const RawHeader& header) {
 
 std::uint64_t row_checksum(std::span<const std::byte> row) { return XXH3_64bits(row.data(), row.size()); }
 
-std::array<std::byte, 16> canonical_bytes(const Digest128& digest) {
-    std::array<std::byte, 16> bytes{};
-    for (std::size_t i = 0; i < 8; ++i) {
-        bytes[i] = static_cast<std::byte>(digest.high >> (56 - 8 * i));
-        bytes[8 + i] = static_cast<std::byte>(digest.low >> (56 - 8 * i));
-    }
-    return bytes;
-}
-
 }  // namespace lockstep

@@ -82,7 +82,4 @@ Shape shape_of(const RawHeader& header);
 /// XXH3-64 of a row's bytes.
 std::uint64_t row_checksum(std::span<const std::byte> row);
 
-/// A digest as it is written at the end.
-std::array<std::byte, 16> canonical_bytes(const Digest128& digest);
-
 }  // namespace lockstep

@@ -149,7 +149,7 @@ RawHeader write_raw(const Dataset& train, const Dataset* test, const WriteBytes&
         digest.update(piece);
         write(piece);
     }
-    const auto trailer = canonical_bytes(digest.digest());
+    const auto trailer = digest.digest().canonical();
     write(trailer);
     return header;
 }

@@ -72,11 +72,14 @@ void LettersDataset::read(std::span<const std::uint64_t> indices, Matrix x, Targ
     }
 }
 
+constexpr std::array<std::string_view, 3> kLetters{"T", "F", "L"};
+
 extern const DataSource kLettersSource{
     .name = "letters",
     .what = "small distorted capitals",
     .keys = kSyntheticKeys,
     .open = [](const DataOptions& options) { return open_synthetic<LettersDataset>(options, 2000, 1000); },
+    .class_names = kLetters,
 };
 
 }  // namespace lockstep
