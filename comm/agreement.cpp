@@ -59,6 +59,12 @@ void agree(const Communicator& comm, const std::function<void()>& action) {
     agree_on(comm, failure_of(comm, action));
 }
 
+std::string text_of_rank_0(const Communicator& comm, const std::function<std::string()>& make) {
+    std::string text = agree(comm, [&] { return comm.rank() == 0 ? make() : std::string(); });
+    comm.broadcast(text, 0);
+    return text;
+}
+
 void agree_among_groups(const Communicator& comm, const Communicator& group,
                         const std::function<void()>& action) {
     std::optional<Failure> failure;

@@ -38,7 +38,10 @@ requires(!std::is_void_v<std::invoke_result_t<Action>>) std::invoke_result_t<Act
     return std::move(*result);
 }
 
-/// The same where `action` is at work within a group of ranks, which have communicators of their own: an
+/// Rank 0's text on every rank; the others make none. Collective, as agree.
+std::string text_of_rank_0(const Communicator& comm, const std::function<std::string()>& make);
+
+/// As agree, where `action` is at work within a group of ranks, which have communicators of their own: an
 /// error that the group has agreed on becomes every rank's, while any other, for which the rest of its group
 /// may be waiting, passes straight through.
 void agree_among_groups(const Communicator& comm, const Communicator& group,

@@ -95,8 +95,6 @@ void say(const std::string& line) {
     }
 }
 
-;
-
 }  // namespace
 
 void report_place(Place place, std::size_t detail) noexcept {

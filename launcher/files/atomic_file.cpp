@@ -125,6 +125,12 @@ void AtomicFile::fail(std::string_view action) const {
                                    action, path_.string(), link, std::strerror(reason)));
 }
 
+void write_file(const std::filesystem::path& path, std::string_view text, ExitCode failure) {
+    AtomicFile file(path, failure);
+    file.write(text);
+    file.commit();
+}
+
 void remove_abandoned_parts(const std::filesystem::path& folder) noexcept {
     try {
         std::error_code error;

@@ -47,6 +47,10 @@ class AtomicFile {
     int descriptor_ = -1;
 };
 
+/// The text as a file, by an AtomicFile.
+void write_file(const std::filesystem::path& path, std::string_view text,
+                ExitCode failure = ExitCode::kCheckpoint);
+
 /// Removes from a folder what writers have left there that were killed: what no process holds any more.
 /// Throws nothing; where the file system has no locks, all of it stays.
 void remove_abandoned_parts(const std::filesystem::path& folder) noexcept;

@@ -310,9 +310,7 @@ void bench_machine(const Communicator& comm, const BenchInput& input, const std:
         if (comm.rank() != 0) return;
         const Json result = to_json(all);
         if (!out.empty()) {
-            AtomicFile file(out, ExitCode::kUsage);
-            file.write(result.dump(2) + "\n");
-            file.commit();
+            write_file(out, result.dump(2) + "\n", ExitCode::kUsage);
         }
         if (json) {
             print_json(result);

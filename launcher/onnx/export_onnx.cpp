@@ -76,9 +76,7 @@ void write_onnx(const std::filesystem::path& path, const Model& model) {
             path.string()));
     }
     const std::string bytes = graph_of(model).SerializeAsString();
-    AtomicFile file(path, ExitCode::kUsage);
-    file.write(bytes);
-    file.commit();
+    write_file(path, bytes, ExitCode::kUsage);
 }
 
 }  // namespace lockstep

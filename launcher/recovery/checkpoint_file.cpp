@@ -237,9 +237,7 @@ void write_manifest(const std::filesystem::path& folder, const Checkpoint& check
     // As a reader will see it: a name's bytes that are no UTF-8 are replaced, and numbers have their form.
     body = Json::parse(compact(body));
     const Json whole{{"body", body}, {"checksum", checksum_of(body)}};
-    AtomicFile file(folder / kManifestFile);
-    file.write(compact(whole) + "\n");
-    file.commit();
+    write_file(folder / kManifestFile, compact(whole) + "\n");
     static_cast<void>(read_manifest(folder));
 }
 

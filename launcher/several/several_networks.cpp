@@ -11,6 +11,7 @@
 #include "comm/agreement.h"
 #include "comm/watchdog.h"
 #include "launcher/files/atomic_file.h"
+#include "launcher/files/parse_json.h"
 #include "launcher/recovery/run_record.h"
 #include "launcher/run/output_log.h"
 #include "launcher/run/printing.h"
@@ -63,14 +64,13 @@ std::string text_of(const std::filesystem::path& file) {
 /// What is known of a network that is finished, on every rank of its group; null where it is not, or none of
 /// them is to be kept. Collective.
 Json finished_network(const Communicator& ranks, const TrainingJob& job, const std::filesystem::path& dir) {
-    std::string text = agree(ranks, [&]() -> std::string {
-        if (ranks.rank() != 0 || job.going_on.empty()) return "";
+    const std::string text = text_of_rank_0(ranks, [&]() -> std::string {
+        if (job.going_on.empty()) return "";
         if (is_there(dir / kDivergedFile)) return text_of(dir / kDivergedFile);
         return result_of_finished_run(dir).value_or("");
     });
-    ranks.broadcast(text, 0);
     // A file that is damaged says nothing: the network is trained again.
-    Json result = text.empty() ? Json() : Json::parse(text, nullptr, false);
+    Json result = is_json(text) ? parse_json<Json>(text) : Json();
     return result.is_object() ? result : Json();
 }
 
@@ -113,9 +113,9 @@ std::optional<RunDirectory> make_directory(const Communicator& comm, const Train
             std::filesystem::remove(directory.path() / name / kDivergedFile, ignored);
         std::filesystem::remove(directory.path() / kResultFile, ignored);
         // For the networks' directories to be known as those of one run, which can go on.
-        AtomicFile record(directory.path() / kRunFile, ExitCode::kUsage);
-        record.write(json_text(run_record(job.options, facts_of(comm, job, networks)), 2) + "\n");
-        record.commit();
+        write_file(directory.path() / kRunFile,
+                   json_text(run_record(job.options, facts_of(comm, job, networks)), 2) + "\n",
+                   ExitCode::kUsage);
         directory.keep();
         return directory;
     });
@@ -127,9 +127,7 @@ Json note_divergence(const Communicator& ranks, const std::filesystem::path& dir
     Json result{{"run_dir", dir.string()}, {"diverged", message}};
     agree(ranks, [&] {
         if (ranks.rank() != 0) return;
-        AtomicFile file(dir / kDivergedFile);
-        file.write(json_text(result, 2) + "\n");
-        file.commit();
+        write_file(dir / kDivergedFile, json_text(result, 2) + "\n");
     });
     report_step(0);
     return result;
@@ -138,11 +136,12 @@ Json note_divergence(const Communicator& ranks, const std::filesystem::path& dir
 /// What comes of network i; null where it was stopped. Collective over its group.
 Json train_one(const Communicator& ranks, const TrainingJob& job, const SeveralNetworks& networks,
                std::size_t i, const std::filesystem::path& dir, Progress& progress) {
-    NetworkJob network = networks.job_of(ranks, i);
-    network.config.run.dir = dir / networks.dirs[i];
+    const std::filesystem::path own_dir = dir / networks.dirs[i];
     progress.line(networks.names[i]);
-    Json result = finished_network(ranks, job, network.config.run.dir);
+    Json result = finished_network(ranks, job, own_dir);
     if (!result.is_null()) return result;
+    NetworkJob network = networks.job_of(ranks, i);
+    network.config.run.dir = own_dir;
     try {
         const FinishedRun run =
             run_training(ranks, own_job(ranks, job, network, networks.names[i]), progress);
@@ -150,7 +149,7 @@ Json train_one(const Communicator& ranks, const TrainingJob& job, const SeveralN
     } catch (const CollectiveError& error) {
         if (!networks.may_diverge || error.code() != ExitCode::kNumerical) throw;
         progress.line(fmt::format("{} diverged: {}", networks.names[i], error.what()));
-        return note_divergence(ranks, network.config.run.dir, error.what());
+        return note_divergence(ranks, own_dir, error.what());
     }
 }
 
@@ -173,15 +172,13 @@ void introduce(const Communicator& comm, const TrainingJob& job, const std::file
     agree(comm, [&] {
         if (comm.rank() == 0) open_output_log(job.config, job.options, dir, !job.going_on.empty());
     });
-    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(job.config.training.threads));
+    introduce(comm,
+              {.config = job.config,
+               .network = job.prepared.network,
+               .data = job.prepared.data,
+               .dir = dir.string()},
+              progress);
     if (comm.rank() != 0) return;
-    const RunTitle title{.config = job.config,
-                         .network = job.prepared.network,
-                         .data = job.prepared.data,
-                         .dir = dir.string()};
-    for (const std::string& text : banner(title, machines, comm.hosts())) progress.line(text);
-    const std::string advice = crowded_host_advice(machines, comm.hosts());
-    if (!advice.empty()) progress.warn(advice);
     for (const std::string& text : data_advice(job.prepared.data)) progress.warn(text);
 }
 
@@ -220,9 +217,7 @@ void publish(const TrainedNetworks& trained, const SeveralNetworks& networks, bo
     const std::filesystem::path& dir = trained.directory->path();
     for (const std::filesystem::path& name :
          {std::filesystem::path(networks.report_file), std::filesystem::path(kResultFile)}) {
-        AtomicFile out(dir / name, ExitCode::kUsage);
-        out.write(json_text(trained.report, 2) + "\n");
-        out.commit();
+        write_file(dir / name, json_text(trained.report, 2) + "\n", ExitCode::kUsage);
     }
     if (!overwrite) return;
     std::error_code ignored;

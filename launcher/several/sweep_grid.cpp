@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -178,12 +179,13 @@ std::vector<SweepPoint> drawn_points(const std::vector<SweepKey>& keys, std::siz
                                      std::uint64_t seed) {
     const RandomStream stream(seed, RandomPurpose::kSweep);
     std::vector<SweepPoint> points;
+    std::set<SweepPoint> known;
     // Where that many draws bring nothing new, there is hardly anything left.
     constexpr std::size_t kIdleDraws = 10000;
     std::size_t idle = 0;
     for (std::uint64_t number = 0; points.size() < count; ++number) {
         SweepPoint point = drawn_point(keys, stream, number);
-        if (std::ranges::find(points, point) == points.end()) {
+        if (known.insert(point).second) {
             points.push_back(std::move(point));
             idle = 0;
         } else if (++idle == kIdleDraws) {

@@ -1,6 +1,7 @@
 // What a sweep varies: the values of keys, every combination of them, or so many points drawn at random.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -37,7 +38,7 @@ struct SweepKey {
 /// Values of the keys, in the order of the --grid flags; a repeated key has several.
 struct SweepPoint {
     std::vector<std::pair<std::string, std::string>> values;
-    bool operator==(const SweepPoint&) const = default;
+    auto operator<=>(const SweepPoint&) const = default;
 };
 
 /// Reads "KEY=VALUES": values separated by commas, or, where there are any, by semicolons, or by bars. The

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "launcher/run/text.h"
 #include "launcher/several/several_networks.h"
 
 namespace lockstep {
@@ -89,18 +90,6 @@ std::vector<std::string> scores_in(const Json& report) {
     return scores;
 }
 
-/// Columns of the terminal; ± is one, of two bytes.
-std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string inside;
-    for (const char c : text) inside.append(c == '"' ? 2 : 1, c);
-    return fmt::format("\"{}\"", inside);
-}
-
 std::string in_shell_quotes(const std::string& text) {
     constexpr std::string_view kPlain =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-:=@%,";
@@ -176,12 +165,13 @@ std::vector<std::string> sweep_table(const Json& report, const std::vector<Sweep
     }
     std::vector<std::size_t> widths(rows[0].size() + 1);
     for (const auto& row : rows)
-        for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+        for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], character_count(row[c]));
     std::vector<std::string> lines;
     for (const auto& row : rows) {
         std::string line;
         for (std::size_t c = 0; c < row.size(); ++c)
-            line += fmt::format("{}{}{:{}}", c > 0 ? "  " : "", row[c], "", widths[c] - width_of(row[c]));
+            line +=
+                fmt::format("{}{}{:{}}", c > 0 ? "  " : "", row[c], "", widths[c] - character_count(row[c]));
         line.erase(line.find_last_not_of(' ') + 1);
         lines.push_back(std::move(line));
     }

@@ -10,6 +10,7 @@
 #include "core/arithmetic/arithmetic.h"
 #include "core/base/integers.h"
 #include "core/base/threads.h"
+#include "launcher/run/text.h"
 #include "launcher/run/version.h"
 
 namespace lockstep {
@@ -20,10 +21,6 @@ namespace {
 constexpr std::size_t kMostLayers = 8;
 /// The same of hosts.
 constexpr std::size_t kMostHosts = 4;
-
-std::string counted(std::size_t count, std::string_view thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
 
 /// "2", "1 to 4": of all ranks.
 template <class ValueOf>
@@ -155,6 +152,14 @@ std::string crowded_host_advice(std::span<const RankMachine> machines, std::span
             counted(1, "thread"));
     }
     return "";
+}
+
+void introduce(const Communicator& comm, const RunTitle& run, Progress& progress) {
+    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(run.config.training.threads));
+    if (comm.rank() != 0) return;
+    for (const std::string& text : banner(run, machines, comm.hosts())) progress.line(text);
+    const std::string advice = crowded_host_advice(machines, comm.hosts());
+    if (!advice.empty()) progress.warn(advice);
 }
 
 }  // namespace lockstep

@@ -14,6 +14,7 @@
 #include "core/data/open_data.h"
 #include "core/network/network_spec.h"
 #include "launcher/options/config.h"
+#include "launcher/run/progress.h"
 
 namespace lockstep {
 
@@ -38,6 +39,9 @@ struct RunTitle {
 /// Its lines. `machines` and `hosts`: of each rank.
 std::vector<std::string> banner(const RunTitle& run, std::span<const RankMachine> machines,
                                 std::span<const std::string> hosts);
+
+/// Rank 0 prints the banner, and what is to be said of the ranks' threads. Collective.
+void introduce(const Communicator& comm, const RunTitle& run, Progress& progress);
 
 /// What to tell a user of whose ranks those of some host have more threads together than CPUs, although none
 /// has by itself (crowded_threads_advice); "" where there is no such host.

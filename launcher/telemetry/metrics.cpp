@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "launcher/run/text.h"
+
 namespace lockstep {
 
 namespace {
@@ -61,11 +63,7 @@ std::string csv_value(const Json& value) {
     if (value.is_null()) return "";
     // What is no number has no spelling in JSON, and none here.
     if (!value.is_string()) return value.dump() == "null" ? "" : value.dump();
-    const auto& text = value.get_ref<const std::string&>();
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string quoted = "\"";
-    for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
+    return csv_field(value.get_ref<const std::string&>());
 }
 
 Json value_of(const Json& line, std::string_view column) {
@@ -106,13 +104,7 @@ nlohmann::ordered_json to_json(const Metrics& metrics) {
     add("validation_accuracy", metrics.validation_accuracy);
     add("test_loss", metrics.test_loss);
     add("test_accuracy", metrics.test_accuracy);
-    if (metrics.phases) {
-        json["phases"] = to_json(*metrics.phases);
-        json["phases_seconds"] = metrics.phases->all;
-        json["phases_steps"] = metrics.phases->steps;
-        json["imbalance"] = metrics.phases->imbalance;
-        if (metrics.phases->straggler) json["straggler"] = to_json(*metrics.phases->straggler);
-    }
+    if (metrics.phases) add_phases(json, *metrics.phases);
     if (metrics.epoch_phases) {
         for (std::size_t phase = 0; phase < kPhases; ++phase)
             json["phases"][std::string(names_of<Phase>[phase])] = metrics.epoch_phases->of[phase];
@@ -126,8 +118,6 @@ nlohmann::ordered_json to_json(const Metrics& metrics) {
     if (!metrics.warning.empty()) json["warning"] = metrics.warning;
     return json;
 }
-
-std::string to_json_line(const Metrics& metrics) { return to_json(metrics).dump(); }
 
 std::string csv_heading() { return fmt::format("{}", fmt::join(kColumns, ",")); }
 

@@ -48,8 +48,6 @@ struct Metrics {
 };
 
 nlohmann::ordered_json to_json(const Metrics& metrics);
-/// One JSON object on one line, without a newline. Accuracies are fractions in [0, 1].
-std::string to_json_line(const Metrics& metrics);
 
 /// The heading of metrics.csv, and the row for a line of metrics.jsonl: each of its keys has a column, empty
 /// where there is no such key; what is within "phases" is phases.data and so on, of each its mean. Without a

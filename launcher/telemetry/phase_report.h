@@ -62,6 +62,16 @@ PhaseSeconds mean_phases(const Communicator& comm, const PhaseSeconds& own);
 nlohmann::ordered_json to_json(const PhaseReport& report);
 nlohmann::ordered_json to_json(const PhaseReport::Straggler& straggler);
 
+/// What a line of the log and a run's result say of it: "phases" and the keys beside that.
+template <class Json>
+void add_phases(Json& json, const PhaseReport& report) {
+    json["phases"] = to_json(report);
+    json["phases_seconds"] = report.all;
+    json["phases_steps"] = report.steps;
+    json["imbalance"] = report.imbalance;
+    if (report.straggler) json["straggler"] = to_json(*report.straggler);
+}
+
 /// For people: a heading, a line for each phase that took any time, and what else there is to say.
 std::vector<std::string> table_of(const PhaseReport& report);
 

@@ -41,8 +41,8 @@ class GradientCollector : public GradientSink {
     /// The gradients that follow are of this piece of `work`. Both must live until the pass is over.
     void begin(const ShardWork& work, const ShardPiece& piece);
 
-    /// Lets a trace, which must outlive the collector, see how long each layer takes.
-    void trace(Trace& trace) { trace_ = &trace; }
+    /// Lets a trace, which must outlive the collector, see how long each layer takes; null: none.
+    void trace(Trace* trace) { trace_ = trace; }
 
     std::span<float> gradient(std::size_t layer, std::size_t node) override;
     void gradient_done(std::size_t layer) override;

@@ -7,7 +7,6 @@
 #include "comm/sharded_values.h"
 #include "comm/watchdog.h"
 #include "core/base/buffer.h"
-#include "launcher/run/stopwatch.h"
 #include "launcher/train/sharded_parameters.h"
 #include "launcher/train/update_rule.h"
 

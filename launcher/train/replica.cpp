@@ -80,7 +80,10 @@ void Replica::first_parameters(ArenaRange range, std::span<float> parameters) co
 
 StepResult Replica::step(const ShardWork& work, std::size_t number, float learning_rate,
                          const ReadSamples& read, RunRequests asked, const StepHooks& hooks) {
-    if (recorder_.trace != nullptr) recorder_.trace->begin_step(number);
+    if (recorder_.trace != nullptr) {
+        recorder_.trace->begin_step(number);
+        if (!recorder_.trace->active()) trace(nullptr);
+    }
     PhaseClock clock(recorder_);
     const auto begin = clock.last();
     const float mean_factor = learner_->mean_factor(work.batch_samples);
@@ -127,9 +130,10 @@ StepResult Replica::step(const ShardWork& work, std::size_t number, float learni
     return result;
 }
 
-void Replica::trace(Trace& trace) {
-    recorder_.trace = &trace;
+void Replica::trace(Trace* trace) {
+    recorder_.trace = trace;
     collector_.trace(trace);
+    if (trace == nullptr) return reducer_.observe(nullptr);
     reducer_.observe([this](std::size_t bucket, bool is_done) {
         if (!is_done) return recorder_.trace->bucket_begins(bucket);
         recorder_.trace->bucket_ends(bucket, reducer_.buckets()[bucket].count * sizeof(float));

@@ -129,8 +129,8 @@ class Replica {
     void reset_seconds() { recorder_.seconds = {}; }
     /// What else takes time between steps is for its owner to add.
     [[nodiscard]] PhaseRecorder& recorder() { return recorder_; }
-    /// Lets a trace, which must outlive the replica, see the steps.
-    void trace(Trace& trace);
+    /// Lets a trace, which must outlive the replica, see the steps, as long as it takes any; null: none.
+    void trace(Trace* trace);
 
   private:
     std::unique_ptr<ParameterStore> make_store();

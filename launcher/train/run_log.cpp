@@ -75,9 +75,7 @@ RunLog::RunLog(RunDirectory dir, const Json& record) : dir_(std::move(dir)) {
 
 RunLog::RunLog(RunDirectory dir, const Json& record, std::size_t step) : dir_(std::move(dir)) {
     for (const char* file : {kMetricsFile, kLedgerFile}) {
-        AtomicFile kept(files() / file, ExitCode::kUsage);
-        kept.write(lines_until(files() / file, step));
-        kept.commit();
+        write_file(files() / file, lines_until(files() / file, step), ExitCode::kUsage);
     }
     // Of the lines as they are now, so that neither has what the other has not.
     AtomicFile csv(files() / kCsvFile, ExitCode::kUsage);
@@ -104,15 +102,11 @@ void RunLog::open(const char* mode) {
 }
 
 void RunLog::write_record(const Json& record) const {
-    AtomicFile file(files() / kRunFile, ExitCode::kUsage);
-    file.write(json_text(record, 2) + "\n");
-    file.commit();
+    write_file(files() / kRunFile, json_text(record, 2) + "\n", ExitCode::kUsage);
 }
 
 void RunLog::write_result(const nlohmann::json& result) const {
-    AtomicFile file(files() / kResultFile);
-    file.write(json_text(result, 2) + "\n");
-    file.commit();
+    write_file(files() / kResultFile, json_text(result, 2) + "\n");
 }
 
 void RunLog::write(const Metrics& metrics) {

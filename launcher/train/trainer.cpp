@@ -119,7 +119,7 @@ Trainer::Trainer(const Communicator& comm, const Config& config, const NetworkSp
                          config.training.stop_gradient_of_epoch ? 1 : config.training.stop_gradient_steps),
       course_(data_.train->classes()) {
     if (audits(config)) audit_.emplace(comm, plan_, layout(), audit_options(config, plan_, layout()));
-    if (config.run.trace) replica_.trace(trace_.emplace(comm, config.run.trace_steps));
+    if (config.run.trace) replica_.trace(&trace_.emplace(comm, config.run.trace_steps));
 }
 
 void Trainer::begin_from(const RunState& state, const FillState& fill) {
@@ -183,9 +183,12 @@ RunRequests Trainer::take_steps(Journal& journal, std::size_t last_step, const A
         state_.epoch_samples = 0;
     }
     const std::size_t epoch = state_.at.epoch;
-    if (order_epoch_ != epoch) order_ = plan_.order(epoch - 1);
+    // A pause within the epoch, as for a checkpoint, changes neither: what was announced is being read.
+    if (order_epoch_ != epoch) {
+        order_ = plan_.order(epoch - 1);
+        announced_ = step_in_epoch();
+    }
     order_epoch_ = epoch;
-    announced_ = step_in_epoch();
     const std::size_t check_every = config_.comm.check_every;
     RunRequests asked;
     do {
@@ -229,7 +232,7 @@ void Trainer::end_epoch(Journal& journal) {
     if (test_now) scores.validation = score(data_.validation);
     if (test_now) scores.test = score(data_.test);
     state_.scores = scores;
-    const PhaseSeconds phases = epoch_phases();
+    const PhaseSeconds phases = mean_phases(comm_, take_seconds());
     report_place(Place::kLog);
     journal.epoch(state_.at, scores, measured, phases, norm);
     if (scores.validation) watch();
@@ -291,16 +294,15 @@ EpochCommunication Trainer::communication() {
     return communication;
 }
 
-PhaseSeconds Trainer::epoch_phases() {
+PhaseSeconds Trainer::take_seconds() {
     const PhaseSeconds own = replica_.seconds();
     replica_.reset_seconds();
     phases_ += own;
-    return mean_phases(comm_, own);
+    return own;
 }
 
 PhaseReport Trainer::phases() {
-    phases_ += replica_.seconds();
-    replica_.reset_seconds();
+    take_seconds();
     const double all = training_watch_ ? training_watch_->seconds() : 0.0;
     return gather_phases(comm_, {phases_, all}, session_steps_, reduction_alone_);
 }

@@ -114,8 +114,8 @@ class Trainer {
     [[nodiscard]] Score epoch_score() const;
     /// Of the steps since the last call.
     EpochCommunication communication();
-    /// What the phases took since the last call, the means over the ranks. Collective.
-    PhaseSeconds epoch_phases();
+    /// What the phases took on this rank since the last call.
+    PhaseSeconds take_seconds();
     /// Steps taken of the epoch at hand; 0: it is over.
     [[nodiscard]] std::size_t step_in_epoch() const { return state_.at.step % plan_.steps_per_epoch(); }
     [[nodiscard]] bool steps_left() const;

@@ -135,22 +135,6 @@ std::optional<RunLog> open_log(const Communicator& comm, const TrainingJob& job,
     return log;
 }
 
-/// Of a run that is not one of several. Collective.
-void introduce(Journal& journal, const Communicator& comm, const TrainingJob& job, const Prepared& prepared,
-               const Trainer& trainer) {
-    const std::vector<RankMachine> machines = comm.allgather_value(this_machine(job.config.training.threads));
-    if (!journal.log()) return;
-    const RunTitle title{.config = job.config,
-                         .network = prepared.network,
-                         .data = prepared.data,
-                         .plan = &trainer.plan(),
-                         .parameters = trainer.layout().parameter_count(),
-                         .dir = journal.log()->dir().string()};
-    for (const std::string& text : banner(title, machines, comm.hosts())) journal.line(text);
-    if (const std::string advice = crowded_host_advice(machines, comm.hosts()); !advice.empty())
-        journal.warn(advice);
-}
-
 void say_what_differs(Journal& journal, const Communicator& comm, const Config& config,
                       const BatchPlan& plan) {
     if (const auto& rates = config.learning_rate.rates; rates.size() > 1)
@@ -271,7 +255,16 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     if (!job.going_on.empty()) saved = stand_where_saved(comm, job, files, identity, trainer, progress);
     Journal journal(progress, open_log(comm, job, facts, std::move(directory), saved),
                     job.config.run.log_every);
-    if (job.member.empty()) introduce(journal, comm, job, prepared, trainer);
+    if (job.member.empty()) {
+        introduce(comm,
+                  {.config = job.config,
+                   .network = prepared.network,
+                   .data = prepared.data,
+                   .plan = &trainer.plan(),
+                   .parameters = trainer.layout().parameter_count(),
+                   .dir = journal.log() ? journal.log()->dir().string() : ""},
+                  progress);
+    }
     if (saved) {
         journal.go_on(saved->state.at, saved->times, saved->ranks, comm.size());
     } else {
@@ -285,7 +278,7 @@ FinishedRun run_training(const Communicator& comm, const TrainingJob& job, Progr
     if (comm.rank() == 0) {
         if (prepared.data.train->input_divisor())
             journal.line("inputs: " + inputs_text(*prepared.data.train, job.config.data.scale));
-        // Of several networks' data is told once, by train_resampled.
+        // Of several networks' data is told once, by train_several.
         if (job.member.empty())
             for (const std::string& text : data_advice(prepared.data)) journal.warn(text);
         const std::string advice = target_range_advice(prepared.network, *prepared.data.train);
@@ -382,11 +375,7 @@ nlohmann::json to_json(const FinishedRun& run) {
     add("validation", result.scores.validation);
     add("test", result.scores.test);
     if (result.phases.steps > 0) {
-        json["phases"] = to_json(result.phases);
-        json["phases_seconds"] = result.phases.all;
-        json["phases_steps"] = result.phases.steps;
-        json["imbalance"] = result.phases.imbalance;
-        if (result.phases.straggler) json["straggler"] = to_json(*result.phases.straggler);
+        add_phases(json, result.phases);
         if (result.phases.hidden_share) json["communication_hidden_share"] = *result.phases.hidden_share;
     }
     if (!result.concern.empty()) json["warning"] = result.concern;

@@ -7,6 +7,7 @@
 #include "core/base/number.h"
 #include "launcher/commands/help/flag_words.h"
 #include "launcher/commands/help/wrapping.h"
+#include "launcher/run/text.h"
 #include "launcher/run/version.h"
 
 namespace lockstep {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/number.h"
+#include "launcher/run/text.h"
 
 namespace lockstep {
 
@@ -96,11 +97,6 @@ class Lines {
 }  // namespace
 
 std::size_t output_columns() { return std::max(columns_told(), kFewestColumns); }
-
-std::size_t character_count(std::string_view text) {
-    const auto is_first_byte = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
-    return static_cast<std::size_t>(std::ranges::count_if(text, is_first_byte));
-}
 
 std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent, std::size_t begin) {
     Lines lines(columns, indent, begin);

@@ -11,9 +11,6 @@ namespace lockstep {
 /// where neither is known. At least 40.
 std::size_t output_columns();
 
-/// The characters of a UTF-8 text.
-std::size_t character_count(std::string_view text);
-
 /// The text, which begins at column `begin` of its first line, in lines of up to `columns` characters; those
 /// that follow are indented by `indent`. Cut at blanks; words too long for a line of their own also behind
 /// one of |,; and where they have none they stick out. Its line ends stay.

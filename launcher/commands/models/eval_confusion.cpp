@@ -10,6 +10,7 @@
 
 #include "comm/agreement.h"
 #include "core/data/batch_plan.h"
+#include "launcher/commands/models/model_use.h"
 #include "launcher/files/atomic_file.h"
 #include "launcher/score/forward_run.h"
 #include "launcher/score/sample_reader.h"
@@ -31,9 +32,7 @@ void write_wrong(const CommandInput& input, const std::vector<WrongAnswer>& wron
         fmt::format_to(std::back_inserter(text), "{},{},{},{},{}\n", answer.sample, answer.label,
                        answer.predicted, answer.of_label, answer.of_predicted);
     }
-    AtomicFile file(input.wrong, ExitCode::kUsage);
-    file.write(text);
-    file.commit();
+    write_file(input.wrong, text, ExitCode::kUsage);
 }
 
 std::string percent(std::optional<double> share) {
@@ -78,9 +77,7 @@ void check_confusion(const Communicator& comm, const CommandInput& input, const 
                                       input.confusion ? "confusion" : "wrong", set.description()));
     }
     if (comm.rank() != 0 || input.wrong.empty()) return;
-    std::vector<std::filesystem::path> read = model_files(input.models);
-    read.insert(read.end(), input.positional.begin(), input.positional.end());
-    check_output(input.wrong, read, input.json);
+    check_output(input.wrong, files_given(input), input.json);
 }
 
 std::optional<Confusion> confusion_of(const Communicator& comm, const CommandInput& input,

@@ -111,4 +111,10 @@ CommandInput with_models(const Communicator& comm, const CommandInput& given) {
     return input;
 }
 
+std::vector<std::filesystem::path> files_given(const CommandInput& input) {
+    std::vector<std::filesystem::path> files = input.models;
+    files.insert(files.end(), input.positional.begin(), input.positional.end());
+    return files;
+}
+
 }  // namespace lockstep

@@ -2,6 +2,9 @@
 // settings that come of it.
 #pragma once
 
+#include <filesystem>
+#include <vector>
+
 #include "comm/communicator.h"
 #include "launcher/commands/commands.h"
 #include "launcher/options/options.h"
@@ -20,5 +23,8 @@ ResolvedOptions given_options(const CommandInput& input);
 /// model_files, open_model and make_config, and CollectiveError (exit code 4) where ranks find other models.
 /// Collective.
 CommandInput with_models(const Communicator& comm, const CommandInput& given);
+
+/// The files that the command line names, besides those of data: of what with_models has given.
+std::vector<std::filesystem::path> files_given(const CommandInput& input);
 
 }  // namespace lockstep

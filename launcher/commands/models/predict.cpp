@@ -91,13 +91,6 @@ std::vector<std::string> predict(const Communicator& comm, const CommandInput& i
     return comm.allgather(predictions(comm, *trained, *seen, leaf, as_class));
 }
 
-/// The files that the command line names, besides those of data.
-std::vector<std::filesystem::path> files_given(const CommandInput& input) {
-    std::vector<std::filesystem::path> files = input.models;
-    files.insert(files.end(), input.positional.begin(), input.positional.end());
-    return files;
-}
-
 }  // namespace
 
 int command_predict(Communicator& comm, const CommandInput& given) {

@@ -35,9 +35,7 @@ int command_report(const CommandInput& input) {
     const Report report = make_report(runs, input.report);
     // Which files of data there are is known only now.
     check_output(out, read, input.json);
-    AtomicFile file(out, ExitCode::kUsage);
-    file.write(report.page);
-    file.commit();
+    write_file(out, report.page, ExitCode::kUsage);
     if (input.json) {
         print_json(nlohmann::json{{"out", out.string()}, {"runs", report.runs}, {"remarks", report.remarks}});
         return static_cast<int>(ExitCode::kDone);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -25,13 +24,6 @@
 namespace lockstep {
 
 namespace {
-
-/// Rank 0's text on every rank. Collective.
-std::string of_rank_0(const Communicator& comm, const std::function<std::string()>& text) {
-    std::string shared = agree(comm, [&] { return comm.rank() == 0 ? text() : std::string(); });
-    comm.broadcast(shared, 0);
-    return shared;
-}
 
 /// Throws ConfigError for what would be passed over without a word.
 void check_flags(const CommandInput& input) {
@@ -97,7 +89,7 @@ std::string finished_result(const std::filesystem::path& dir) {
 
 ResolvedOptions options_of_run(const Communicator& comm, CommandInput& input) {
     const std::filesystem::path& dir = input.positional.front();
-    const std::string text = of_rank_0(comm, [&] { return read_run_record(files_of_run(dir)).dump(); });
+    const std::string text = text_of_rank_0(comm, [&] { return read_run_record(files_of_run(dir)).dump(); });
     const auto record = nlohmann::ordered_json::parse(text);
     return agree(comm, [&] {
         check_flags(input);
@@ -138,7 +130,7 @@ int command_resume(Communicator& comm, const CommandInput& input) {
     if (input.subcommand == "crossval") return command_crossval(comm, going_on);
     if (input.subcommand == "bag") return command_bag(comm, going_on);
     if (input.subcommand == "sweep") return command_sweep(comm, going_on);
-    const std::string result = of_rank_0(comm, [&] { return finished_result(dir); });
+    const std::string result = text_of_rank_0(comm, [&] { return finished_result(dir); });
     // A finished run goes on where it is told to train for longer.
     if (!result.empty() && input.allowed.empty()) {
         agree(comm, [&] { check_nothing_is_changed(dir, input); });

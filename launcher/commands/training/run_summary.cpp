@@ -5,14 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/run/progress_bar.h"
+#include "launcher/run/text.h"
 
 namespace lockstep {
 
 namespace {
-
-std::string counted(const nlohmann::json& count, std::string_view thing) {
-    return fmt::format("{} {}{}", count.get<std::size_t>(), thing, count == 1 ? "" : "s");
-}
 
 /// Seconds to a hundredth below a minute.
 std::string time_text(double seconds) {

@@ -111,9 +111,8 @@ void print(Progress& progress, const nlohmann::json& report, const Sweep& sweep)
 }
 
 void write_csv(const TrainedNetworks& trained, const Sweep& sweep) {
-    AtomicFile file(trained.directory->path() / "sweep.csv", ExitCode::kUsage);
-    file.write(sweep_csv(trained.report, sweep.keys));
-    file.commit();
+    write_file(trained.directory->path() / "sweep.csv", sweep_csv(trained.report, sweep.keys),
+               ExitCode::kUsage);
 }
 
 /// Throws NumericalError where not one point was trained to its end.

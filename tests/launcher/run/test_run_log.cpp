@@ -54,7 +54,7 @@ TEST_CASE("metrics: one JSON object a line, with what was measured and nothing e
     metrics.train_loss = 0.25;
     metrics.test_accuracy = 0.75;
     CHECK(
-        to_json_line(metrics) ==
+        to_json(metrics).dump() ==
         R"({"event":"epoch","epoch":2,"step":14,"samples":130,"seconds":0.5,"train_loss":0.25,"test_accuracy":0.75})");
 }
 
