@@ -59,9 +59,7 @@ def summarise(settings, points, runs, allow_oversubscribed):
         if not shown:
             continue
         base = shown[0]
-        for row in same if shown else []:
-            if not row["shown"]:
-                continue
+        for row in shown:
             factor = row["ranks"] / base["ranks"]
             row["ideal"] = factor
             row["speed_up"] = speed_up_of(settings["mode"], base, row, row["step_seconds"])

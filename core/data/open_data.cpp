@@ -80,6 +80,15 @@ std::vector<std::string_view> data_sources_reading(std::string_view key) {
     return names;
 }
 
+bool source_reads(std::string_view source, std::string_view key) {
+    const DataSource* found = find_data_source(source);
+    return found != nullptr && std::ranges::find(found->keys, key) != found->keys.end();
+}
+
+bool is_key_of_others(std::string_view source, std::string_view key) {
+    return !source_reads(source, key) && !data_sources_reading(key).empty();
+}
+
 DataSets open_uncut_data(const DataOptions& options) {
     if (const DataSource* source = find_data_source(options.source)) return source->open(options);
     throw ConfigError(fmt::format("data.source: unknown source '{}', expected one of {}", options.source,
@@ -88,8 +97,7 @@ DataSets open_uncut_data(const DataOptions& options) {
 
 DataSets open_data(const DataOptions& options) {
     DataSets sets = open_uncut_data(options);
-    const bool has_key = std::ranges::count(find_data_source(options.source)->keys, "index_column") > 0;
-    const bool by_key = has_key && options.index_column.empty();
+    const bool by_key = source_reads(options.source, "index_column") && options.index_column.empty();
     const std::string_view remedy = by_key ? "set data.index_column = 1" : "remove that column";
     std::ranges::copy(input_remarks(*sets.train, remedy), std::back_inserter(sets.remarks));
     return split(sets, options);

@@ -87,6 +87,10 @@ const DataSource* find_data_source(std::string_view name);
 std::span<const std::string_view> data_source_names();
 /// The names of those that read data.`key`.
 std::vector<std::string_view> data_sources_reading(std::string_view key);
+/// Whether the source reads it as a key of its own; false where there is no such source.
+bool source_reads(std::string_view source, std::string_view key);
+/// Whether it is a key of others alone: one that all sources read is nobody's own.
+bool is_key_of_others(std::string_view source, std::string_view key);
 
 /// Opens both sets; files are read whole.
 /// Throws DataError (missing, truncated, malformed files; names file, line or offset, what was expected, what

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -26,6 +27,16 @@ void copy_row(const float* from, float factor, std::span<float> to) {
 }
 
 }  // namespace
+
+void keep_first(StoredInputs& inputs, StoredTargets& targets, std::size_t samples, std::size_t width) {
+    std::visit([&](auto& values) { values.resize(samples * width); }, inputs);
+    targets.labels.resize(std::min(samples, targets.labels.size()));
+    targets.values.resize(std::min(samples * targets.width, targets.values.size()));
+}
+
+bool is_byte(float value) {
+    return value >= 0.0F && value <= 255.0F && value == std::floor(value) && !std::signbit(value);
+}
 
 StoredDataset::StoredDataset(std::string description, StoredInputs inputs, const Shape& input_shape,
                              StoredTargets targets, float divisor)

@@ -23,6 +23,13 @@ struct StoredTargets {
     std::size_t width = 0;           ///< 0: the targets are classes
 };
 
+/// Leaves out all but the first `samples` of what is stored, of which there are as many or more, `width`
+/// inputs each.
+void keep_first(StoredInputs& inputs, StoredTargets& targets, std::size_t samples, std::size_t width);
+
+/// Whether a byte has the same value, and so the same bits as a float.
+bool is_byte(float value);
+
 /// Vectors with a target each, or without.
 class StoredDataset final : public Dataset {
   public:

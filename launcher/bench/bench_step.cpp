@@ -98,7 +98,8 @@ void StepTimes::add(double seconds, const PhaseSeconds& phases) {
 StepTimes measure_steps(const Communicator& comm, const BenchInput& input) {
     const NetworkSpec spec = dense_network(input.layers);
     ReplicaOptions options;
-    options.optimizer = {.name = input.optimizer, .momentum = 0.9F};
+    options.optimizer = bench_optimizer(input.optimizer);
+    options.leaf = kBench_leaf;
     options.reducer.bucket_bytes = CommConfig{.bucket_mib = input.bucket_mib}.bucket_bytes();
     const BatchPlan plan(input.global_batch, input.global_batch, options.leaf, 1);
     options.bounds = shard_bounds(plan, {}, comm.rank(), comm.size());

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "comm/communicator.h"
 #include "core/network/network_spec.h"
+#include "core/training/optimizer.h"
 #include "launcher/bench/bench.h"
 #include "launcher/telemetry/phases.h"
 
@@ -13,6 +15,10 @@ namespace lockstep {
 
 /// Inputs, then the units of dense layers: relu, and softmax at the end.
 NetworkSpec dense_network(const std::vector<std::size_t>& layers);
+
+/// With which steps are measured: what describes them has to take the same.
+inline constexpr std::size_t kBench_leaf = 32;
+inline OptimizerOptions bench_optimizer(const std::string& name) { return {.name = name, .momentum = 0.9F}; }
 
 /// Seconds of every step that was measured.
 struct StepTimes {

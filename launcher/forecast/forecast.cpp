@@ -39,24 +39,24 @@ NetworkCosts assumed_network(const ForecastInput& input, const Machine& machine)
     return network;
 }
 
+std::size_t per_host_of(const ForecastInput& input, const Machine& machine) {
+    return input.ranks_per_host == 0 ? machine.ranks_per_host : input.ranks_per_host;
+}
+
 /// What a forecast is uncertain of: moves it by its error, up or down.
 using Doubt = std::function<void(Machine& machine, double direction)>;
-
-void scale(LinearFit& fit, double factor) {
-    for (Figure& cost : fit.costs) cost.value *= factor;
-}
 
 std::vector<Doubt> doubts(const Machine& machine) {
     const auto of_fit = [](LinearFit Machine::*fit) {
         return [fit](Machine& m, double direction) {
-            scale(m.*fit, std::exp(direction * (m.*fit).relative_error));
+            (m.*fit).scale(std::exp(direction * (m.*fit).relative_error));
         };
     };
     std::vector<Doubt> all{of_fit(&Machine::forward), of_fit(&Machine::backward), of_fit(&Machine::update)};
     all.emplace_back([](Machine& m, double direction) { m.noise *= 1.0 + 0.5 * direction; });
     if (machine.host_sum) {
         all.emplace_back([](Machine& m, double direction) {
-            scale(*m.host_sum, std::exp(direction * m.host_sum->relative_error));
+            m.host_sum->scale(std::exp(direction * m.host_sum->relative_error));
         });
     }
     if (!machine.network) return all;
@@ -121,7 +121,7 @@ Machine machine_for(const ForecastInput& input, const Config& config, std::size_
         throw ConfigError("--latency_us: is that of the network of --gbits, which is not given");
     }
     if (input.gbits) machine.network = assumed_network(input, machine);
-    const std::size_t per_host = input.ranks_per_host == 0 ? machine.ranks_per_host : input.ranks_per_host;
+    const std::size_t per_host = per_host_of(input, machine);
     if (ranks > per_host && !machine.network) {
         throw ConfigError(fmt::format(
             "--machine {}: has no network between hosts, but {} ranks, {} a host, need one; run `lockstep "
@@ -198,7 +198,9 @@ std::vector<std::string> remarks(const Forecast& forecast, const Machine& machin
         texts.push_back(fmt::format("measured with {} thread(s) a rank, not {}", machine.threads,
                                     config.training.threads));
     }
-    if (config.training.leaf != 32) texts.emplace_back("measured with leaves of 32 samples");
+    if (config.training.leaf != kBench_leaf) {
+        texts.push_back(fmt::format("measured with leaves of {} samples", kBench_leaf));
+    }
     if (machine.network && machine.network->assumed && work.ranks.hosts() > 1) {
         texts.emplace_back("the network is assumed, not measured");
     }
@@ -246,8 +248,7 @@ std::optional<Outlook> look_ahead(const ForecastInput& input, const Config& conf
         return std::nullopt;
     }
     Outlook outlook{machine_for(input, config, ranks), {}, input.curve, {}};
-    const std::size_t per_host =
-        input.ranks_per_host == 0 ? outlook.machine.ranks_per_host : input.ranks_per_host;
+    const std::size_t per_host = per_host_of(input, outlook.machine);
     const Ranks all{ranks, std::min(per_host, ranks)};
     outlook.forecast = make_forecast(outlook.machine, config, spec, samples, all);
     if (!input.curve.empty()) {

@@ -28,6 +28,9 @@ struct LinearFit {
     double relative_error = 0.0;
 
     [[nodiscard]] double seconds(std::span<const double> counts) const;
+    void scale(double factor) {
+        for (Figure& cost : costs) cost.value *= factor;
+    }
 };
 
 /// The costs, none negative, of least squares of relative errors: a measurement of a microsecond counts as

@@ -21,7 +21,6 @@ class LinkClock {
     /// The rank waits for a transfer. Returns how long.
     double wait(std::size_t transfer);
 
-    [[nodiscard]] double now() const { return now_; }
     /// Seconds that all transfers posted keep the link busy.
     [[nodiscard]] double posted() const { return posted_; }
 

@@ -15,8 +15,8 @@ StepWork measured_work(const StepMeasurement& step, const Machine& machine) {
     const Network network(dense_network(step.layers), value_named<Arithmetic>(machine.arithmetic));
     Config config;
     config.training.global_batch = step.batch;
-    config.optimizer = {.name = machine.optimizer, .momentum = 0.9F};
-    const BatchPlan plan(step.batch, step.batch, 32, 1);
+    config.optimizer = bench_optimizer(machine.optimizer);
+    const BatchPlan plan(step.batch, step.batch, kBench_leaf, 1);
     StepWork work = step_work(config, network, plan, {step.ranks, step.per_host});
     work.at_once = step.at_once;
     return work;
@@ -48,10 +48,6 @@ StepCounts counts_of(const StepMeasurement& step, const Machine& machine) {
                      work.parameters() * far};
     return counts;
 }
-
-}  // namespace
-
-namespace {
 
 /// The three fits with the cache that the machine has; returns what they leave.
 double fit_passes(Machine& machine, std::span<const StepMeasurement> steps) {
@@ -92,14 +88,11 @@ void fit_computation(Machine& machine, std::span<const StepMeasurement> steps) {
 void fit_host_sum(Machine& machine, std::span<const OverlapMeasurement> steps) {
     // Less than this no clock tells apart.
     constexpr double kLeast_seconds = 1e-7;
-    const auto seconds = [](const StepMeasurement& step) {
-        return step.forward + step.backward + step.communication_exposed + step.optimizer;
-    };
     std::vector<Observation> observations;
     for (const OverlapMeasurement& step : steps) {
         const StepWork work = measured_work(step.together, machine);
         const double far = far_share(work, machine);
-        const double more = seconds(step.together) - seconds(step.alone);
+        const double more = step.together.step() - step.alone.step();
         observations.push_back({{static_cast<double>(work.buckets.size()), work.parameters() * (1.0 - far),
                                  work.parameters() * far},
                                 std::max(more, kLeast_seconds)});
@@ -123,12 +116,9 @@ std::vector<double> network_counts(const SumMeasurement& sum, const Machine& mac
 Machine calibrated(const Machine& machine, const StepMeasurement& alone) {
     const StepForecast found = forecast_step(machine, measured_work(alone, machine));
     Machine result = machine;
-    const auto scale = [](LinearFit& fit, double factor) {
-        for (Figure& cost : fit.costs) cost.value *= factor;
-    };
-    scale(result.forward, alone.forward / found.forward);
-    scale(result.backward, alone.backward / found.backward);
-    scale(result.update, alone.optimizer / found.optimizer);
+    result.forward.scale(alone.forward / found.forward);
+    result.backward.scale(alone.backward / found.backward);
+    result.update.scale(alone.optimizer / found.optimizer);
     return result;
 }
 
@@ -148,9 +138,7 @@ void fit_overlap(Machine& machine, std::span<const OverlapMeasurement> steps) {
             machines[i].network->slowdown.value = slowdown;
             const StepForecast found = forecast_step(machines[i], works[i]);
             const double backward = std::log(found.backward / measured.backward);
-            const double whole =
-                std::log(found.step() / (measured.forward + measured.backward +
-                                         measured.communication_exposed + measured.optimizer));
+            const double whole = std::log(found.step() / measured.step());
             squares += backward * backward + whole * whole;
         }
         return squares;

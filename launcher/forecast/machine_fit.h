@@ -22,6 +22,8 @@ struct StepMeasurement {
     double communication_exposed = 0.0;
     double optimizer = 0.0;
     double noise = 0.0;  ///< standard deviation of forward and backward together, relative
+
+    [[nodiscard]] double step() const { return forward + backward + communication_exposed + optimizer; }
 };
 
 /// Seconds of a sum of `values` over ranks.

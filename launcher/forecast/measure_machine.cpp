@@ -262,7 +262,7 @@ Json to_json(const Measured& all) {
 
 void print_step(const char* what, const Machine& machine, const StepMeasurement& step) {
     const StepForecast found = forecast_step(machine, measured_work(step, machine));
-    const double measured = step.forward + step.backward + step.communication_exposed + step.optimizer;
+    const double measured = step.step();
     print_out("  {:<6} {:<28} batch {:<5} {:9.3f} ms, by the costs {:9.3f} ({:+.0f} %)\n", what,
               fmt::format("{}", fmt::join(step.layers, "-")), step.batch, 1e3 * measured, 1e3 * found.step(),
               100.0 * (found.step() / measured - 1.0));

@@ -284,7 +284,7 @@ class Walk {
     const Machine& machine_;
     const StepWork& work_;
     double far_;
-    double measured_moves_ = moved_per_update({.name = machine_.optimizer, .momentum = 0.9F});
+    double measured_moves_ = moved_per_update(bench_optimizer(machine_.optimizer));
     LinkClock clock_;
     double samples_ = 0.0;  // of the piece at hand
     bool last_ = false;     // this piece is the share's last

@@ -26,13 +26,12 @@ void check_keys(const ResolvedOptions& options) {
     for (const ResolvedOption& option : options.all()) {
         const std::string_view key = option.key;
         if (!key.starts_with("data.") || !options.given(key)) continue;
-        const auto readers = data_sources_reading(key.substr(5));
-        if (readers.empty() || std::ranges::find(readers, source.name) != readers.end()) continue;
+        if (!is_key_of_others(source.name, key.substr(5))) continue;
         // A variable may be set once for all configurations, whether or not this one reads it.
         if (option.values.front().origin.starts_with("variable ")) continue;
         throw UnreadKey(options, key, {"data.source"},
                         fmt::format("belongs to data.source = {}, but {} is chosen; remove the key",
-                                    either(readers), source.name));
+                                    either(data_sources_reading(key.substr(5))), source.name));
     }
     if (source.needs.empty()) return;
     const std::string needed = fmt::format("data.{}", source.needs);

@@ -187,8 +187,7 @@ void ModelViews::add_answers(const RunView& run, Json& json) {
     try {
         std::vector<std::pair<std::string, std::string>> flags;
         const std::string source = run.record.value(Json::json_pointer("/options/data.source/value"), "");
-        const std::vector<std::string_view> with_dir = data_sources_reading("dir");
-        if (!data_dir_.empty() && std::ranges::find(with_dir, source) != with_dir.end())
+        if (!data_dir_.empty() && source_reads(source, "dir"))
             flags.emplace_back("data.dir", data_dir_.string());
         const ResolvedOptions options = options_of(run.record, flags);
         const Config config = make_config(options);

@@ -32,8 +32,7 @@ std::size_t machine_memory_bytes() {
 
 void check_drawn_samples(const DataOptions& data, const ResolvedOptions& options, std::size_t ranks) {
     // Only samples that are drawn can be more than a file holds.
-    const auto drawn = data_sources_reading("seed");
-    if (std::ranges::find(drawn, data.source) == drawn.end()) return;
+    if (!source_reads(data.source, "seed")) return;
     const std::size_t machine = machine_memory_bytes();
     const auto limit = static_cast<double>(machine);
     const double order = static_cast<double>(data.train_samples) * sizeof(std::uint64_t);

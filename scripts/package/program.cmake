@@ -19,7 +19,7 @@ lockstep_installed_text(--bash-completion ${CMAKE_INSTALL_DATADIR}/bash-completi
 # Side by side as in the repository, since the scripts name the configurations so.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION ${lockstep_data_dir} COMPONENT program)
 set(scripts ${PROJECT_SOURCE_DIR}/scripts)
-file(GLOB programs ${scripts}/scaling*.py)
+file(GLOB programs ${scripts}/scaling*.py ${scripts}/forecast.py)
 list(APPEND programs ${scripts}/until_done.sh ${scripts}/fetch_mnist.sh ${scripts}/draw_weights.py
   ${scripts}/boolean_network.py)
 install(PROGRAMS ${programs} DESTINATION ${lockstep_data_dir}/scripts COMPONENT program)

@@ -29,3 +29,10 @@ def xor(**sections):
     return ini(data={"source": "xor"},
                network={"layer": ["dense units=2 activation=tanh", "dense units=1 activation=sigmoid"],
                         "loss": "square_error"}, **sections)
+
+
+def two_layers(data, outputs, loss, epochs=2, global_batch=8):
+    """Six hidden neurons and `outputs`, as in "3 activation=softmax", on what the lines `data` of [data] name."""
+    return f"[data]\n{data}\n" + ini(
+        network={"layer": ["dense units=6 activation=tanh", f"dense units={outputs}"], "loss": loss},
+        training={"epochs": epochs, "global_batch": global_batch, "leaf": 2}, optimizer={"learning_rate": 0.1})

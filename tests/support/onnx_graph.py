@@ -4,33 +4,7 @@ The numbers of fields are those of onnx.proto; operators are those of docs/Opera
 """
 
 import numpy as np
-
-
-def fields(data):
-    """The fields of a message: number and value, bytes or a number."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    while at < len(data):
-        number, kind = divmod(varint(), 8)
-        if kind == 0:
-            yield number, varint()
-        elif kind == 2:
-            size = varint()
-            yield number, data[at:at + size]
-            at += size
-        else:
-            raise ValueError(f"field {number} of kind {kind}")
+from protobuf import fields
 
 
 def all_of(data, number):

@@ -13,27 +13,13 @@ except ImportError:
     h5py = None
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import two_layers
 from data_files import csv_lines, samples, write_csv_set
 from program import DATA, USAGE, ProgramTest, main
 
-CONFIG = """[data]
-source = {source}
-{data}
-[network]
-layer = dense units=6 activation=tanh
-layer = dense units={outputs}
-loss = {loss}
-[training]
-epochs = 2
-global_batch = 8
-leaf = 2
-[optimizer]
-learning_rate = 0.1
-"""
-
 
 def config(source, data, outputs="3 activation=softmax", loss="cross_entropy"):
-    return CONFIG.format(source=source, data=data, outputs=outputs, loss=loss)
+    return two_layers(f"source = {source}\n{data}", outputs, loss)
 
 
 class Arrays(ProgramTest):

@@ -6,28 +6,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import two_layers
 from data_files import csv_lines, samples, write_csv_set, write_idx_set
 from program import DATA, PROGRAM, USAGE, ProgramTest, main, mpirun, run_command
 
-CONFIG = """[data]
-{data}
-[network]
-layer = dense units=6 activation=tanh
-layer = dense units={outputs}
-loss = {loss}
-[training]
-epochs = 2
-global_batch = 16
-leaf = 2
-[optimizer]
-learning_rate = 0.1
-"""
 CLASSES = {"outputs": "3 activation=softmax", "loss": "cross_entropy"}
 HEADER_BYTES = 4096
 
 
 def config(data, outputs=CLASSES["outputs"], loss=CLASSES["loss"]):
-    return CONFIG.format(data=data, outputs=outputs, loss=loss)
+    return two_layers(data, outputs, loss, global_batch=16)
 
 
 class Raw(ProgramTest):

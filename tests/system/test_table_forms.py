@@ -5,28 +5,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from configurations import two_layers
 from data_files import csv_lines, samples, write_csv_set
 from program import DATA, USAGE, ProgramTest, main
 
-CONFIG = """[data]
-source = csv
-dir = data
-{data}
-[network]
-layer = dense units=6 activation=tanh
-layer = dense units={outputs}
-loss = {loss}
-[training]
-epochs = {epochs}
-global_batch = 8
-leaf = 2
-[optimizer]
-learning_rate = 0.1
-"""
-
 
 def config(outputs, loss="square_error", data="", epochs=3):
-    return CONFIG.format(outputs=outputs, loss=loss, data=data, epochs=epochs)
+    return two_layers(f"source = csv\ndir = data\n{data}", outputs, loss, epochs)
 
 
 def houses(count):

@@ -16,8 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from configurations import alvinn, xor
-from program import (LIMIT_SECONDS, MPIEXEC, PROGRAM, REPOSITORY, USAGE, ProgramTest, main, run_command, read_json_lines,
+from program import (LIMIT_SECONDS, PROGRAM, REPOSITORY, USAGE, ProgramTest, main, mpirun, read_json_lines, run_command,
                      user_environment)
+from protobuf import fields
 
 ROADS = alvinn(400, ["dense units=16 activation=tanh"],
                training={"epochs": 3, "global_batch": 40, "leaf": 10, "seed": 1},
@@ -87,9 +88,8 @@ class OnATerminal(Watching):
         self.assertLessEqual(max(map(len, self.bars(after)[1:])), 29)
 
     def test_under_mpirun_the_width_is_that_of_its_terminal(self):
-        launcher = [MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1"]
         drawn, _ = self.on_terminal(30, "train", "long.ini", "--training.epochs", "1000", "--run.dir", "run",
-                                    launcher=launcher)
+                                    launcher=mpirun(2))
         self.assertTrue(self.bars(drawn), drawn)
         self.assertLessEqual(max(map(len, self.bars(drawn))), 29)
 
@@ -138,8 +138,7 @@ class Lines(Watching):
 
     def test_ranks_that_share_too_few_cpus_are_told(self):
         cpu = min(os.sched_getaffinity(0))
-        command = ["taskset", "-c", cpu, MPIEXEC, "-np", 2, "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle",
-                   "1", PROGRAM, "train", "roads.ini", "--run.dir"]
+        command = ["taskset", "-c", cpu, *mpirun(2), PROGRAM, "train", "roads.ini", "--run.dir"]
         outcome = run_command([*command, "run"], self.folder)
         self.assertRegex(outcome.out, r"warning: 2 threads of 2 ranks share 1 CPU of \S+, .*mpirun .*srun ")
         self.assertNotIn("warning: ", self.succeed("train", "roads.ini", "--run.dir", "alone").out)
@@ -299,34 +298,6 @@ def crc32c(data):
 def masked(data):
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def fields(message):
-    """The fields of a message of protocol buffers: number and value."""
-    place = 0
-
-    def varint():
-        nonlocal place
-        value = shift = 0
-        while True:
-            byte = message[place]
-            place += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    found = []
-    while place < len(message):
-        key = varint()
-        size = {1: 8, 5: 4}.get(key & 7)
-        if key & 7 == 0:
-            found.append((key >> 3, varint()))
-            continue
-        size = varint() if size is None else size
-        found.append((key >> 3, message[place:place + size]))
-        place += size
-    return found
 
 
 class TensorBoard(Watching):

@@ -60,9 +60,6 @@ std::string required(ArrayStore& file, const Role& role, const std::filesystem::
 StoredInputs in_least_form(StoredInputs values) {
     const auto* floats = std::get_if<std::vector<float>>(&values);
     if (floats == nullptr) return values;
-    const auto is_byte = [](float v) {
-        return v >= 0.0F && v <= 255.0F && v == std::floor(v) && !std::signbit(v);
-    };
     if (!std::ranges::all_of(*floats, is_byte)) return values;
     std::vector<std::uint8_t> bytes(floats->size());
     std::ranges::transform(*floats, bytes.begin(), [](float v) { return static_cast<std::uint8_t>(v); });
@@ -133,11 +130,8 @@ Shape shape_of(const Array& inputs) {
 
 void keep_first(Part& part, std::size_t most) {
     if (most == 0 || most >= part.inputs.shape[0]) return;
-    const std::size_t row = part.inputs.row_size();
+    keep_first(part.inputs.values, part.targets, most, part.inputs.row_size());
     part.inputs.shape[0] = most;
-    std::visit([&](auto& values) { values.resize(most * row); }, part.inputs.values);
-    part.targets.labels.resize(std::min(most, part.targets.labels.size()));
-    part.targets.values.resize(std::min(most * part.targets.width, part.targets.values.size()));
 }
 
 std::shared_ptr<const Dataset> stored(Part part, const StoredTargets& like, float divisor) {

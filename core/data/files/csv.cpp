@@ -126,9 +126,7 @@ void keep_first(Part& part, std::size_t most) {
     CsvVectors& vectors = part.table.vectors;
     if (most == 0 || most >= vectors.rows) return;
     vectors.rows = most;
-    std::visit([&](auto& values) { values.resize(most * vectors.columns); }, vectors.values);
-    part.targets.labels.resize(std::min(most, part.targets.labels.size()));
-    part.targets.values.resize(std::min(most * part.targets.width, part.targets.values.size()));
+    keep_first(vectors.values, part.targets, most, vectors.columns);
 }
 
 std::shared_ptr<const Dataset> stored(Part part, std::string_view split, float divisor) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/data/stored_dataset.h"
 
 namespace lockstep {
 
@@ -52,10 +53,6 @@ class Stored {
     std::shared_ptr<const Dataset> whole_;  // with the divisor 1, unless the set has that
     std::size_t most_;
 };
-
-bool is_byte(float value) {
-    return value >= 0.0F && value <= 255.0F && value == std::floor(value) && !std::signbit(value);
-}
 
 /// What the header says of a set; clears `bytes` where an input is none.
 RawPart survey(const Dataset& set, bool& bytes) {

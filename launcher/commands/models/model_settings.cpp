@@ -19,11 +19,6 @@ std::string text_of(InputScaling scaling) {
     return std::string(input_scaling_names()[static_cast<std::size_t>(scaling)]);
 }
 
-bool reads(std::string_view source, std::string_view key) {
-    const auto readers = data_sources_reading(key);
-    return std::ranges::find(readers, source) != readers.end();
-}
-
 /// Keys that a use of a model reads besides data.* and those that the model decides.
 constexpr std::array<std::string_view, 6> kRead{"network.digraph",     "network.digraph_steps",
                                                 "training.leaf",       "training.threads",
@@ -76,7 +71,7 @@ std::vector<std::pair<std::string, OptionValue>> settings_of(
     const auto named = std::ranges::find(flags, "data.source", &std::pair<std::string, std::string>::first);
     const std::string source = named == flags.end() ? record.data_source : named->second;
     if (named == flags.end() && find_data_source(source) != nullptr) add("data.source", source);
-    if (record.input_divisor && reads(source, "scale"))
+    if (record.input_divisor && source_reads(source, "scale"))
         add("data.scale", to_string(InputScale{.automatic = false, .divisor = *record.input_divisor}));
     for (const std::string_view key : {"network.layer", "network.loss", "training.epochs",
                                        "training.global_batch", "optimizer.learning_rate"}) {
@@ -92,7 +87,7 @@ ResolvedOptions with_model(const ResolvedOptions& options, const std::filesystem
     for (ResolvedOption& option : all) {
         const std::string& key = option.key;
         if (is_given(key, options)) continue;
-        if (key == "data.classes" && !reads(options.text("data.source"), "classes")) continue;
+        if (key == "data.classes" && !source_reads(options.text("data.source"), "classes")) continue;
         std::vector<OptionValue> values;
         for (std::string& text : values_of(key, record)) values.push_back({std::move(text), origin});
         const bool is_read = key.starts_with("data.") || std::ranges::find(kRead, key) != kRead.end();

@@ -37,8 +37,7 @@ ResolvedOptions for_source(const ResolvedOptions& options,
     std::vector<ResolvedOption> all = options.all();
     for (ResolvedOption& option : all) {
         if (!option.key.starts_with("data.")) continue;
-        const auto readers = data_sources_reading(std::string_view(option.key).substr(5));
-        if (readers.empty() || std::ranges::find(readers, named->second) != readers.end()) continue;
+        if (!is_key_of_others(named->second, std::string_view(option.key).substr(5))) continue;
         option.values = {{std::string(find_option(option.key)->default_text), "default"}};
     }
     return {options.config_name(), std::move(all)};
