@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "launcher/bench/bench_step.h"
 #include "launcher/options/config_rules.h"
 
 namespace lockstep {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "launcher/bench/bench_step.h"
 #include "launcher/forecast/link_clock.h"
 
 namespace lockstep {
